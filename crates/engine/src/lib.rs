@@ -1,0 +1,1 @@
+//! Containers and images: where the primitives meet.

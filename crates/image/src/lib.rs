@@ -1,0 +1,1 @@
+//! Images, layers and the built-in image of the host.

@@ -1,0 +1,1 @@
+//! The OCI runtime: one container from one bundle.
