@@ -1,1 +1,5 @@
 //! The OCI runtime: one container from one bundle.
+
+pub mod capabilities;
+pub mod cgroup;
+pub mod seccomp;

@@ -1,0 +1,1 @@
+//! Capabilities: their names, the default set, and the order in which a process drops them.

@@ -1,0 +1,1 @@
+//! seccomp: from an OCI profile to a BPF program in the kernel.
