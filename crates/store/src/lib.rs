@@ -1,1 +1,18 @@
-//! Files that survive a crash.
+//! Files that survive a crash: atomic writes, locks, ids, names, and removal. What the files mean
+//! and where they lie is the business of the levels above.
+
+mod atomic_write;
+mod error;
+mod id;
+mod json;
+mod lock;
+pub mod names;
+mod remove_tree;
+pub mod time;
+
+pub use atomic_write::{Durability, atomic_write};
+pub use error::Error;
+pub use id::Id;
+pub use json::{read_json, write_json};
+pub use lock::Lock;
+pub use remove_tree::remove_tree;

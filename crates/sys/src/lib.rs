@@ -1,1 +1,21 @@
-//! Everything of the kernel that needs unsafe code.
+//! Everything of the kernel that needs unsafe code or that rustix does not have, one file a
+//! concept. What rustix has is used from rustix directly; policy lives in the levels above.
+
+pub mod bpf;
+pub mod clone;
+pub mod exec;
+pub mod fds;
+pub mod fsuid;
+pub mod loopback;
+pub mod mount;
+pub mod path;
+pub mod proc;
+pub mod sealed_self;
+pub mod seccomp;
+pub mod signals;
+pub mod spawn;
+mod syscall;
+pub mod unshare;
+
+/// The result of a system call.
+pub type Result<T> = std::result::Result<T, rustix::io::Errno>;
