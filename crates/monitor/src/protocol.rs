@@ -269,9 +269,8 @@ fn receive<'a>(
     let len = loop {
         match recv(socket, &mut *buffer, RecvFlags::TRUNC) {
             Ok((_, len)) => break len,
-            Err(Errno::INTR) => {}
-            // The peer closed with frames of ours unread.
-            Err(Errno::CONNRESET) => return Ok(None),
+            // A peer that closed with frames of ours unread is told so once, before what it sent.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             Err(errno) => return Err(Error::Receive(errno)),
         }
     };
@@ -421,6 +420,21 @@ mod tests {
             refusal(&far_too_long),
             Error::OversizedFrame { .. }
         ));
+    }
+
+    #[test]
+    fn what_was_sent_before_a_hang_up_arrives_though_the_other_side_was_not_heard() {
+        let (left, right) = pair();
+        let mut buffer = vec![0; FRAME_MAX];
+        FromClient::CloseStdin.send(right.as_fd()).unwrap();
+        FromMonitor::Exited { code: 3 }.send(left.as_fd()).unwrap();
+        drop(left);
+        let last = FromMonitor::receive(right.as_fd(), &mut buffer).unwrap();
+        assert_eq!(last, Some(FromMonitor::Exited { code: 3 }));
+        assert_eq!(
+            FromMonitor::receive(right.as_fd(), &mut buffer).unwrap(),
+            None
+        );
     }
 
     #[test]

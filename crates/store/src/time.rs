@@ -1,5 +1,6 @@
 //! Points in time as documents have them: RFC 3339 with nanoseconds, in UTC.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now, as `2026-11-23T12:00:00.123456789Z`.
@@ -9,16 +10,25 @@ pub fn now_rfc3339() -> String {
 
 /// A point in time; one before 1970 counts as 1970.
 pub fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_nanos()
-    )
+    Rfc3339(time).to_string()
+}
+
+/// A point in time to be written somewhere without a string in between.
+#[derive(Debug, Clone, Copy)]
+pub struct Rfc3339(pub SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = civil(days);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let nanos = since.subsec_nanos();
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z"
+        )
+    }
 }
 
 /// Year, month and day of the day that is `days` after 1970-01-01 (Howard Hinnant's algorithm for
