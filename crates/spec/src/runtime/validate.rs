@@ -1,0 +1,350 @@
+//! The rules of the specification that a configuration can break without breaking JSON. What only
+//! the kernel or the machine can tell is found out by the runtime.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::config::DOCUMENT;
+use super::{Config, Hook, Hooks, IdMapping, Linux, NamespaceType, Process, RLIMIT_TYPES};
+use crate::Error;
+
+impl Config {
+    /// Checks the rules beyond types.
+    ///
+    /// # Errors
+    /// [`Error::Rule`] with the first key that breaks one.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.check_version()?;
+        self.check_platform()?;
+        for (index, mount) in self.mounts.iter().enumerate() {
+            let key = format!("mounts[{index}].destination");
+            ensure(
+                !mount.destination.as_os_str().is_empty(),
+                &key,
+                "must not be empty",
+            )?;
+            if mount.uid_mappings.is_empty() != mount.gid_mappings.is_empty() {
+                let key = format!("mounts[{index}].uidMappings");
+                return rule(key, "and gidMappings must be given together");
+            }
+        }
+        if let Some(root) = &self.root {
+            ensure(
+                !root.path.as_os_str().is_empty(),
+                "root.path",
+                "must not be empty",
+            )?;
+        }
+        self.process.as_ref().map_or(Ok(()), check_process)?;
+        self.hooks.as_ref().map_or(Ok(()), check_hooks)?;
+        let Some(linux) = &self.linux else {
+            return match self.hostname {
+                Some(_) => rule("hostname", "needs a UTS namespace of the container's own"),
+                None => Ok(()),
+            };
+        };
+        check_linux(linux)?;
+        let has_uts = linux.namespace(NamespaceType::Uts).is_some();
+        for (key, name) in [
+            ("hostname", &self.hostname),
+            ("domainname", &self.domainname),
+        ] {
+            let why = "needs a UTS namespace of the container's own";
+            ensure(name.is_none() || has_uts, key, why)?;
+        }
+        Ok(())
+    }
+
+    /// SemVer 2.0 with the major version that this runtime follows.
+    fn check_version(&self) -> Result<(), Error> {
+        let core = self
+            .oci_version
+            .split(['-', '+'])
+            .next()
+            .unwrap_or_default();
+        let mut parts = core.split('.').map(str::parse::<u32>);
+        let is_known = matches!(
+            (parts.next(), parts.next(), parts.next(), parts.next()),
+            (Some(Ok(1)), Some(Ok(_)), Some(Ok(_)), None)
+        );
+        let why = format!("is {:?}; expected a version 1.x.y", self.oci_version);
+        ensure(is_known, "ociVersion", &why)
+    }
+
+    fn check_platform(&self) -> Result<(), Error> {
+        let foreign = [
+            ("freebsd", self.freebsd.is_some()),
+            ("solaris", self.solaris.is_some()),
+            ("windows", self.windows.is_some()),
+            ("vm", self.vm.is_some()),
+            ("zos", self.zos.is_some()),
+        ];
+        match foreign.iter().find(|(_, present)| *present) {
+            Some((key, _)) => rule(*key, "belongs to a platform that is not Linux"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_process(process: &Process) -> Result<(), Error> {
+    ensure(
+        !process.args.is_empty(),
+        "process.args",
+        "must name a program",
+    )?;
+    ensure(
+        process.cwd.is_absolute(),
+        "process.cwd",
+        "must be an absolute path",
+    )?;
+    let mut seen = BTreeSet::new();
+    for (index, limit) in process.rlimits.iter().enumerate() {
+        let key = format!("process.rlimits[{index}]");
+        let known = RLIMIT_TYPES.contains(&limit.kind.as_str());
+        ensure(
+            known,
+            &format!("{key}.type"),
+            &format!("is unknown: {:?}", limit.kind),
+        )?;
+        ensure(
+            limit.soft <= limit.hard,
+            &key,
+            "has a soft limit above its hard limit",
+        )?;
+        let why = format!("sets {} a second time", limit.kind);
+        ensure(seen.insert(&limit.kind), &key, &why)?;
+    }
+    if let Some(score) = process.oom_score_adj {
+        let why = "must be between -1000 and 1000";
+        ensure((-1000..=1000).contains(&score), "process.oomScoreAdj", why)?;
+    }
+    Ok(())
+}
+
+fn check_hooks(hooks: &Hooks) -> Result<(), Error> {
+    let lists = [
+        ("prestart", &hooks.prestart),
+        ("createRuntime", &hooks.create_runtime),
+        ("createContainer", &hooks.create_container),
+        ("startContainer", &hooks.start_container),
+        ("poststart", &hooks.poststart),
+        ("poststop", &hooks.poststop),
+    ];
+    for (name, list) in lists {
+        for (index, hook) in list.iter().enumerate() {
+            check_hook(&format!("hooks.{name}[{index}]"), hook)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_hook(key: &str, hook: &Hook) -> Result<(), Error> {
+    ensure(
+        hook.path.is_absolute(),
+        &format!("{key}.path"),
+        "must be an absolute path",
+    )?;
+    let in_range = hook.timeout.is_none_or(|seconds| seconds > 0);
+    ensure(
+        in_range,
+        &format!("{key}.timeout"),
+        "must be greater than zero",
+    )
+}
+
+fn check_linux(linux: &Linux) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for (index, namespace) in linux.namespaces.iter().enumerate() {
+        let key = format!("linux.namespaces[{index}]");
+        let why = format!("names the {} namespace a second time", namespace.kind);
+        ensure(seen.insert(namespace.kind), &key, &why)?;
+        let absolute = namespace.path.as_deref().is_none_or(Path::is_absolute);
+        ensure(absolute, &format!("{key}.path"), "must be an absolute path")?;
+    }
+    check_id_maps(linux)?;
+    check_clocks(linux)?;
+    for (index, device) in linux.devices.iter().enumerate() {
+        let key = format!("linux.devices[{index}]");
+        ensure(
+            device.path.is_absolute(),
+            &format!("{key}.path"),
+            "must be an absolute path",
+        )?;
+        let known = ["c", "u", "b", "p"].contains(&device.kind.as_str());
+        let why = format!("is {:?}; expected c, u, b or p", device.kind);
+        ensure(known, &format!("{key}.type"), &why)?;
+    }
+    for (key, paths) in [
+        ("linux.maskedPaths", &linux.masked_paths),
+        ("linux.readonlyPaths", &linux.readonly_paths),
+    ] {
+        let absolute = paths.iter().all(|path| path.is_absolute());
+        ensure(absolute, key, "must hold absolute paths only")?;
+    }
+    Ok(())
+}
+
+/// Id maps belong to a new user namespace, and a new one cannot do without.
+fn check_id_maps(linux: &Linux) -> Result<(), Error> {
+    let makes_user = linux.makes(NamespaceType::User);
+    for (key, map) in [
+        ("linux.uidMappings", &linux.uid_mappings),
+        ("linux.gidMappings", &linux.gid_mappings),
+    ] {
+        if makes_user {
+            ensure(
+                !map.is_empty(),
+                key,
+                "must not be empty with a new user namespace",
+            )?;
+        } else if linux.namespace(NamespaceType::User).is_none() {
+            ensure(map.is_empty(), key, "needs a new user namespace")?;
+        }
+        check_map(key, map)?;
+    }
+    Ok(())
+}
+
+fn check_map(key: &str, map: &[IdMapping]) -> Result<(), Error> {
+    for (index, line) in map.iter().enumerate() {
+        let key = format!("{key}[{index}]");
+        ensure(
+            line.size > 0,
+            &format!("{key}.size"),
+            "must be greater than zero",
+        )?;
+        let fits = |first: u32| first.checked_add(line.size).is_some();
+        let fit = fits(line.container_id) && fits(line.host_id);
+        ensure(fit, &key, "reaches beyond the last id")?;
+    }
+    Ok(())
+}
+
+fn check_clocks(linux: &Linux) -> Result<(), Error> {
+    for (clock, offset) in &linux.time_offsets {
+        let key = format!("linux.timeOffsets.{clock}");
+        let known = ["monotonic", "boottime"].contains(&clock.as_str());
+        ensure(
+            known,
+            &key,
+            "is no clock of a time namespace; expected monotonic or boottime",
+        )?;
+        ensure(
+            offset.nanosecs < 1_000_000_000,
+            &format!("{key}.nanosecs"),
+            "is a second or more",
+        )?;
+    }
+    let makes_time = linux.makes(NamespaceType::Time);
+    let why = "needs a new time namespace";
+    ensure(
+        linux.time_offsets.is_empty() || makes_time,
+        "linux.timeOffsets",
+        why,
+    )
+}
+
+fn ensure(holds: bool, key: &str, why: &str) -> Result<(), Error> {
+    if holds { Ok(()) } else { rule(key, why) }
+}
+
+fn rule(key: impl Into<String>, why: &str) -> Result<(), Error> {
+    Err(Error::Rule {
+        document: DOCUMENT,
+        key: key.into(),
+        problem: why.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Rlimit, TimeOffset, example};
+    use super::*;
+
+    fn broken(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = example();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_broken_rule_names_its_key() {
+        type Change = fn(&mut Config);
+        let cases: [(&str, Change); 9] = [
+            ("\"ociVersion\" is \"2.0.0\"", |c| {
+                c.oci_version = "2.0.0".into()
+            }),
+            ("\"process.args\" must name", |c| {
+                c.process.as_mut().unwrap().args.clear()
+            }),
+            ("\"process.cwd\" must be", |c| {
+                c.process.as_mut().unwrap().cwd = "x".into()
+            }),
+            ("\"root.path\" must not", |c| {
+                c.root.as_mut().unwrap().path = "".into()
+            }),
+            ("\"linux.namespaces[6]\" names the pid", |c| {
+                let linux = c.linux.as_mut().unwrap();
+                linux.namespaces.push(linux.namespaces[0].clone());
+            }),
+            ("\"linux.uidMappings\" needs", |c| {
+                let line = IdMapping {
+                    container_id: 0,
+                    host_id: 1,
+                    size: 1,
+                };
+                c.linux.as_mut().unwrap().uid_mappings.push(line);
+            }),
+            ("\"linux.timeOffsets.real\" is no clock", |c| {
+                let offsets = &mut c.linux.as_mut().unwrap().time_offsets;
+                offsets.insert("real".into(), TimeOffset::default());
+            }),
+            ("\"process.rlimits[1].type\" is unknown", |c| {
+                let limit = Rlimit {
+                    kind: "RLIMIT_X".into(),
+                    hard: 1,
+                    soft: 1,
+                };
+                c.process.as_mut().unwrap().rlimits.push(limit);
+            }),
+            ("\"hooks.poststop[0].path\" must be", |c| {
+                let hook = Hook {
+                    path: "x".into(),
+                    ..Hook::default()
+                };
+                c.hooks = Some(Hooks {
+                    poststop: vec![hook],
+                    ..Hooks::default()
+                });
+            }),
+        ];
+        for (expected, change) in cases {
+            let message = broken(change);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_without_a_uts_namespace_is_refused() {
+        let message = broken(|c| {
+            let namespaces = &mut c.linux.as_mut().unwrap().namespaces;
+            namespaces.retain(|namespace| namespace.kind != NamespaceType::Uts);
+        });
+        assert!(
+            message.contains("\"hostname\" needs a UTS namespace"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_windows_configuration_is_refused() {
+        let config = Config::parse(br#"{"ociVersion":"1.0.0","windows":{}}"#).unwrap();
+        assert!(
+            config
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("\"windows\" belongs")
+        );
+    }
+}
