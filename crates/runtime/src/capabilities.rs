@@ -1,1 +1,228 @@
-//! Capabilities: their names, the default set, and the order in which a process drops them.
+//! Capabilities: their names, Docker's default set, and the five sets of a process, in the form
+//! the kernel takes them. When each set is taken on is decided in `credentials.rs`.
+//!
+//! Source: capabilities(7); runtime-spec, config.md "Linux Process".
+
+use rustix::io::Errno;
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
+    clear_ambient_capability_set, configure_capability_in_ambient_set,
+    remove_capability_from_bounding_set, set_capabilities,
+};
+
+/// One capability, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Capability(u8);
+
+/// The names, in the order of the numbers (linux/capability.h).
+const NAMES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+/// What a container gets unless told otherwise: Docker's fourteen.
+const DEFAULT: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SYS_CHROOT",
+    "CAP_MKNOD",
+    "CAP_AUDIT_WRITE",
+    "CAP_SETFCAP",
+];
+
+impl Capability {
+    /// The name, as `CAP_KILL`.
+    pub fn name(self) -> &'static str {
+        NAMES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    fn set(self) -> CapabilitySet {
+        CapabilitySet::from_bits_retain(1 << self.0)
+    }
+}
+
+/// The capability of a name, in capitals or not, with or without `CAP_`.
+pub fn parse(text: &str) -> Option<Capability> {
+    let bare = |name: &'static str| name.strip_prefix("CAP_").unwrap_or(name);
+    let wanted = match text.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("CAP_") => text.get(4..)?,
+        _ => text,
+    };
+    numbered().find(|capability| bare(capability.name()).eq_ignore_ascii_case(wanted))
+}
+
+/// All capabilities that the running kernel knows.
+pub fn all() -> Vec<Capability> {
+    numbered()
+        .filter(|capability| capability_is_in_bounding_set(capability.set()) != Err(Errno::INVAL))
+        .collect()
+}
+
+/// Docker's default set.
+pub fn default_set() -> Vec<Capability> {
+    DEFAULT.iter().filter_map(|name| parse(name)).collect()
+}
+
+/// Every name, for the features document.
+pub(crate) fn names() -> Vec<String> {
+    NAMES.map(str::to_owned).to_vec()
+}
+
+fn numbered() -> impl Iterator<Item = Capability> {
+    (0u8..).take(NAMES.len()).map(Capability)
+}
+
+/// The five sets that a process shall have.
+///
+/// What the process that takes them on does not have itself at that moment cannot be handed on
+/// and is left out, as runc does: a root without `CAP_SYS_RESOURCE` can run a container whose
+/// configuration lists it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sets {
+    bounding: CapabilitySet,
+    sets: CapabilitySets,
+    ambient: CapabilitySet,
+}
+
+impl Sets {
+    /// Resolves the names; the error names what is no capability.
+    pub(crate) fn resolve(wanted: &spec::runtime::Capabilities) -> Result<Self, String> {
+        Ok(Self {
+            bounding: set_of(&wanted.bounding)?,
+            sets: CapabilitySets {
+                effective: set_of(&wanted.effective)?,
+                permitted: set_of(&wanted.permitted)?,
+                inheritable: set_of(&wanted.inheritable)?,
+            },
+            ambient: set_of(&wanted.ambient)?,
+        })
+    }
+
+    /// Takes everything from the bounding set that is not listed.
+    pub(crate) fn drop_bounding(&self) -> Result<(), Errno> {
+        for capability in numbered().map(Capability::set) {
+            let stays = self.bounding.contains(capability);
+            // A kernel that does not know it says EINVAL.
+            if !stays && capability_is_in_bounding_set(capability) == Ok(true) {
+                remove_capability_from_bounding_set(capability)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the effective, permitted, inheritable and ambient sets.
+    pub(crate) fn apply(&self) -> Result<(), Errno> {
+        let own = capabilities(None)?.permitted;
+        let permitted = self.sets.permitted & own;
+        let sets = CapabilitySets {
+            permitted,
+            effective: self.sets.effective & permitted,
+            inheritable: self.sets.inheritable & own,
+        };
+        set_capabilities(None, sets)?;
+        clear_ambient_capability_set()?;
+        let possible = self.ambient & sets.permitted & sets.inheritable;
+        for capability in numbered().map(Capability::set) {
+            if possible.contains(capability) {
+                configure_capability_in_ambient_set(capability, true)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn set_of(names: &[String]) -> Result<CapabilitySet, String> {
+    names.iter().try_fold(CapabilitySet::empty(), |set, name| {
+        let capability =
+            parse(name).ok_or_else(|| format!("{name:?} is no capability of capabilities(7)"))?;
+        Ok(set | capability.set())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_needs_neither_capitals_nor_its_prefix() {
+        for text in ["CAP_NET_ADMIN", "cap_net_admin", "net_admin", "NET_ADMIN"] {
+            assert_eq!(
+                parse(text).map(Capability::name),
+                Some("CAP_NET_ADMIN"),
+                "{text}"
+            );
+        }
+        for text in ["", "CAP_", "CAP", "NET", "CAP_CAP_KILL", "é"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_set_is_dockers() {
+        let names: Vec<_> = default_set().into_iter().map(Capability::name).collect();
+        assert_eq!(names, DEFAULT);
+    }
+
+    #[test]
+    fn a_set_names_what_is_no_capability() {
+        let wanted = spec::runtime::Capabilities {
+            effective: vec!["CAP_FLY".to_owned()],
+            ..Default::default()
+        };
+        assert!(Sets::resolve(&wanted).unwrap_err().contains("\"CAP_FLY\""));
+    }
+
+    #[test]
+    fn this_kernel_knows_the_old_capabilities() {
+        let known = all();
+        assert!(known.len() >= 38, "{}", known.len());
+        assert_eq!(known.first().map(|c| c.name()), Some("CAP_CHOWN"));
+    }
+}

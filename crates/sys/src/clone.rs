@@ -121,10 +121,8 @@ pub fn clone3(request: &Clone<'_>, child: impl FnOnce()) -> Result<Child> {
                 .and_then(Pid::from_raw)
                 .ok_or(Errno::SRCH)?;
             // SAFETY: with CLONE_PIDFD the kernel stored a new fd there, which is ours alone.
-            Ok(Child {
-                pid,
-                pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-            })
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Child { pid, pidfd })
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -26,6 +26,20 @@ pub fn close_range_cloexec(first: u32) -> Result<()> {
     let returned =
         unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
     check(returned).map(|_| ())
+}
+
+/// Takes an fd that this process was started with, and marks it to be closed at execve. Each
+/// number may be taken once, before anything else is opened.
+///
+/// # Errors
+/// `EBADF` when there is none of this number.
+pub fn inherited(number: i32) -> Result<OwnedFd> {
+    // SAFETY: F_SETFD takes integers; a number that is no fd is answered with EBADF.
+    let returned = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    check(libc::c_long::from(returned))?;
+    // SAFETY: The fd is open, and nothing in this process owns it: it came with the process, and
+    // the caller takes each number once.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Sends one packet with fds beside it; a closed peer is `EPIPE`, never a signal.

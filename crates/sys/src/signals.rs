@@ -125,6 +125,8 @@ pub struct SignalInfo {
     pub signal: i32,
     /// Who sent it, or which child ended.
     pub pid: u32,
+    /// Whether the kernel sent it, as a terminal's keys make it do.
+    pub by_kernel: bool,
 }
 
 /// Reads the next signal; `None` when none is waiting.
@@ -148,6 +150,7 @@ pub fn read_signal(fd: impl AsFd) -> Result<Option<SignalInfo>> {
     Ok(Some(SignalInfo {
         signal: i32::try_from(word(0)).unwrap_or_default(),
         pid: word(12),
+        by_kernel: i32::try_from(word(8)) == Ok(libc::SI_KERNEL),
     }))
 }
 

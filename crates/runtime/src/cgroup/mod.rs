@@ -1,1 +1,15 @@
-//! cgroups: v1, hybrid and v2.
+//! cgroups: where a container's groups are (`hierarchy`), making, entering and removing them
+//! (`group`), what is written to limit them (`limits`, `devices`), and standing still
+//! (`freezer`).
+
+mod devices;
+mod error;
+mod freezer;
+mod group;
+mod hierarchy;
+mod limits;
+mod place;
+
+pub use error::Error;
+pub use group::{Cgroup, Member, Paths};
+pub use place::{of_container, remove_by_path};

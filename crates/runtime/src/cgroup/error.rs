@@ -1,0 +1,92 @@
+//! What can go wrong with cgroups.
+
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+/// A failed operation on a cgroup.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel refused an operation on a file or directory.
+    #[error("{operation} {}", .path.display())]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A value could not be set.
+    #[error("setting {file} to {value:?}")]
+    Limit {
+        /// The cgroup file.
+        file: String,
+        /// What was written.
+        value: String,
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Limits were asked for by somebody who may not make cgroups.
+    #[error(
+        "limits need the right to make a cgroup below {}: run as root, or let the host delegate \
+         a cgroup v2 subtree to you",
+        .path.display()
+    )]
+    Permission {
+        /// Where one would have to be made.
+        path: PathBuf,
+    },
+    /// The kernel or the host has no such limit.
+    #[error("{key} needs the {controller} controller, which this host does not offer")]
+    NoController {
+        /// The key of `config.json`.
+        key: &'static str,
+        /// The controller's name.
+        controller: &'static str,
+    },
+    /// A limit that wharf does not set yet.
+    #[error("{key} is not supported")]
+    Unsupported {
+        /// The key of `config.json`.
+        key: String,
+    },
+    /// A path that cannot be a cgroup's.
+    #[error("linux.cgroupsPath: {path:?} {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Somebody else's processes are in the cgroup.
+    #[error("the cgroup {} is in use by other processes", .path.display())]
+    InUse {
+        /// Its directory.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    pub(super) fn io(operation: &'static str, path: impl Into<PathBuf>, errno: Errno) -> Self {
+        Self::Io {
+            operation,
+            path: path.into(),
+            source: errno.into(),
+        }
+    }
+
+    /// Whether a right was missing.
+    pub(super) fn is_permission(&self) -> bool {
+        let Self::Io { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            Errno::from_io_error(source),
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS)
+        )
+    }
+}

@@ -1,0 +1,92 @@
+//! Standing still: the freezer of v2 (also on hybrid hosts), else that of v1.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
+
+use super::group::{read_at, write_at};
+use super::{Cgroup, Error, Member};
+
+impl Cgroup {
+    /// Stops every process in it, and waits until all stand still.
+    ///
+    /// # Errors
+    /// When the host has no freezer, or a process cannot be stopped.
+    pub fn freeze(&self) -> Result<(), Error> {
+        match self.clone_fd() {
+            Some(unified) => {
+                let failed = |errno| Error::io("freezing", "cgroup.freeze", errno);
+                write_at(unified, "cgroup.freeze", "1").map_err(failed)?;
+                wait_for_event(unified, "frozen 1").map_err(failed)
+            }
+            None => self.set_v1_state("FROZEN"),
+        }
+    }
+
+    /// Lets every process in it go on.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn thaw(&self) -> Result<(), Error> {
+        match self.clone_fd() {
+            Some(unified) => write_at(unified, "cgroup.freeze", "0")
+                .map_err(|errno| Error::io("thawing", "cgroup.freeze", errno)),
+            None if self.v1_freezer().is_some() => self.set_v1_state("THAWED"),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it is frozen.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_frozen(&self) -> Result<bool, Error> {
+        let read = match (self.clone_fd(), self.v1_freezer()) {
+            (Some(unified), _) => read_at(unified, "cgroup.freeze").map(|text| text.trim() == "1"),
+            (None, Some((_, fd))) => {
+                read_at(fd, "freezer.state").map(|text| text.trim() != "THAWED")
+            }
+            (None, None) => Ok(false),
+        };
+        read.map_err(|errno| Error::io("reading the state of", "the freezer", errno))
+    }
+
+    fn v1_freezer(&self) -> Option<(&Member, BorrowedFd<'_>)> {
+        self.directory_of("freezer")
+            .filter(|(member, _)| !member.is_unified())
+    }
+
+    /// v1 answers FREEZING until the last process stands; writing again makes it try again.
+    fn set_v1_state(&self, state: &str) -> Result<(), Error> {
+        let failed = |errno| Error::io("freezing", "freezer.state", errno);
+        let (_, freezer) = self.v1_freezer().ok_or(Errno::OPNOTSUPP).map_err(failed)?;
+        loop {
+            write_at(freezer, "freezer.state", state).map_err(failed)?;
+            if read_at(freezer, "freezer.state").map_err(failed)?.trim() == state {
+                return Ok(());
+            }
+            rustix::thread::sched_yield();
+        }
+    }
+}
+
+/// Waits until `cgroup.events` has this line.
+fn wait_for_event(unified: BorrowedFd<'_>, wanted: &str) -> Result<(), Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let events = openat(unified, "cgroup.events", flags, Mode::empty())?;
+    loop {
+        let mut text = [0u8; 256];
+        let length = rustix::io::pread(&events, &mut text, 0)?;
+        let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+        if text.lines().any(|line| line == wanted) {
+            return Ok(());
+        }
+        let mut fds = [PollFd::new(&events, PollFlags::PRI)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

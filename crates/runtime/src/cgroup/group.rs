@@ -1,0 +1,412 @@
+//! A container's cgroup: one directory in each hierarchy, made together, entered by the child
+//! itself, and removed together.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::hierarchy::Hierarchy;
+
+/// The cgroup in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The name of the hierarchy's mount point; empty for a v2 hierarchy that stands alone.
+    pub name: String,
+    /// The v1 controllers; empty for v2.
+    pub controllers: Vec<String>,
+    /// The absolute path of the directory.
+    pub path: PathBuf,
+}
+
+/// Where a cgroup is in every hierarchy: what has to be remembered of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Paths(pub Vec<Member>);
+
+impl Paths {
+    /// The name of each hierarchy's mount point with the cgroup's directory there.
+    pub fn by_mount_name(&self) -> Vec<(&str, &Path)> {
+        self.0
+            .iter()
+            .map(|member| (member.name.as_str(), member.path.as_path()))
+            .collect()
+    }
+}
+
+impl Member {
+    fn new(hierarchy: &Hierarchy, path: &Path) -> Self {
+        Self {
+            name: hierarchy.name(),
+            controllers: hierarchy.controllers.clone(),
+            path: hierarchy.mount.join(path),
+        }
+    }
+
+    /// Whether this is the v2 hierarchy.
+    pub fn is_unified(&self) -> bool {
+        self.controllers.is_empty()
+    }
+}
+
+/// A cgroup that stands.
+#[derive(Debug)]
+pub struct Cgroup {
+    paths: Paths,
+    /// A directory for each member, in the same order.
+    directories: Vec<OwnedFd>,
+}
+
+impl Cgroup {
+    /// Makes the directory `path` in each hierarchy; on failure none stays.
+    pub(super) fn create(hierarchies: &[Hierarchy], path: &Path) -> Result<Self, Error> {
+        let mut cgroup = Self {
+            paths: Paths::default(),
+            directories: Vec::new(),
+        };
+        for hierarchy in hierarchies {
+            if let Err(error) = cgroup.add(hierarchy, path) {
+                // Nothing is in it yet; what cannot be removed is found again by its name.
+                let _ = cgroup.remove();
+                return Err(error);
+            }
+        }
+        Ok(cgroup)
+    }
+
+    fn add(&mut self, hierarchy: &Hierarchy, path: &Path) -> Result<(), Error> {
+        let directory = hierarchy.mount.join(path);
+        let mut above = hierarchy.mount.clone();
+        for part in path.components() {
+            if hierarchy.unified {
+                enable_controllers(&above);
+            }
+            above.push(part);
+            let made = make(&above)?;
+            if made && hierarchy.offers_v1("cpuset") {
+                inherit_cpuset(&above)?;
+            }
+        }
+        let fd = open_directory(&directory)
+            .map_err(|errno| Error::io("opening the cgroup", &directory, errno))?;
+        self.paths.0.push(Member::new(hierarchy, path));
+        self.directories.push(fd);
+        if self.directories.len() == 1 && !self.processes()?.is_empty() {
+            let path = self
+                .paths
+                .0
+                .pop()
+                .map(|member| member.path)
+                .unwrap_or_default();
+            self.directories.clear();
+            return Err(Error::InUse { path });
+        }
+        Ok(())
+    }
+
+    /// Opens a cgroup that was made earlier; hierarchies in which it is gone are left out.
+    ///
+    /// # Errors
+    /// When it is gone everywhere.
+    pub fn open(paths: &Paths) -> Result<Self, Error> {
+        let cgroup = Self::open_existing(paths.0.iter().cloned())?;
+        match (cgroup.directories.first(), paths.0.first()) {
+            (None, Some(member)) => {
+                Err(Error::io("opening the cgroup", &member.path, Errno::NOENT))
+            }
+            _ => Ok(cgroup),
+        }
+    }
+
+    /// Opens whatever is at `path` in each hierarchy, which may be nothing.
+    pub(super) fn find(hierarchies: &[Hierarchy], path: &Path) -> Result<Self, Error> {
+        Self::open_existing(
+            hierarchies
+                .iter()
+                .map(|hierarchy| Member::new(hierarchy, path)),
+        )
+    }
+
+    fn open_existing(members: impl Iterator<Item = Member>) -> Result<Self, Error> {
+        let mut cgroup = Self {
+            paths: Paths::default(),
+            directories: Vec::new(),
+        };
+        for member in members {
+            match open_directory(&member.path) {
+                Ok(fd) => {
+                    cgroup.paths.0.push(member);
+                    cgroup.directories.push(fd);
+                }
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(Error::io("opening the cgroup", &member.path, errno)),
+            }
+        }
+        Ok(cgroup)
+    }
+
+    /// Where it is.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// The directory of the v2 hierarchy, into which `clone3` puts a new process.
+    pub fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.members()
+            .find(|(member, _)| member.is_unified())
+            .map(|(_, fd)| fd)
+    }
+
+    /// Files of the v1 hierarchies: a single-threaded process that writes `0` into each moves
+    /// itself in. That avoids the wait for every other thread of the host that moving a process
+    /// from outside may take.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub fn join_fds(&self) -> Result<Vec<OwnedFd>, Error> {
+        self.members()
+            .filter(|(member, _)| !member.is_unified())
+            .map(|(member, fd)| {
+                openat(fd, "tasks", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+                    .map_err(|errno| Error::io("opening", member.path.join("tasks"), errno))
+            })
+            .collect()
+    }
+
+    /// Every process in it and below, in the caller's pid namespace.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn processes(&self) -> Result<Vec<i32>, Error> {
+        let member = self
+            .paths
+            .0
+            .iter()
+            .find(|m| m.is_unified())
+            .or(self.paths.0.first());
+        let mut pids = Vec::new();
+        if let Some(member) = member {
+            collect_processes(&member.path, &mut pids)?;
+        }
+        Ok(pids)
+    }
+
+    /// Kills every process in it and waits until none is left.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn kill_all(&self) -> Result<(), Error> {
+        if self.processes()?.is_empty() {
+            return Ok(());
+        }
+        if let Some(unified) = self.clone_fd() {
+            let killed = write_at(unified, "cgroup.kill", "1");
+            if killed.is_ok() {
+                // v1's freezer stands in the way of the signal, v2's does not.
+                self.thaw()?;
+                return self.wait_until_empty(unified);
+            }
+        }
+        loop {
+            let pids = self.processes()?;
+            if pids.is_empty() {
+                return Ok(());
+            }
+            for pid in pids.into_iter().filter_map(Pid::from_raw) {
+                // One that ended meanwhile is as good as killed.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            self.thaw()?;
+            rustix::thread::sched_yield();
+        }
+    }
+
+    /// Waits for `populated 0`: the kernel wakes pollers when it changes.
+    fn wait_until_empty(&self, unified: BorrowedFd<'_>) -> Result<(), Error> {
+        let failed = |errno| Error::io("waiting for the end of", self.first_path(), errno);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let events = openat(unified, "cgroup.events", flags, Mode::empty()).map_err(failed)?;
+        loop {
+            let mut text = [0u8; 256];
+            let length = rustix::io::pread(&events, &mut text, 0).map_err(failed)?;
+            let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+            if text.lines().any(|line| line == "populated 0") {
+                return Ok(());
+            }
+            let mut fds = [PollFd::new(&events, PollFlags::PRI)];
+            match poll(&mut fds, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+    }
+
+    /// How many processes the kernel has killed in it for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        self.members()
+            .filter_map(|(member, fd)| {
+                let file = if member.is_unified() {
+                    "memory.events"
+                } else {
+                    "memory.oom_control"
+                };
+                let text = read_at(fd, file).ok()?;
+                let value = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("oom_kill "))?;
+                value.trim().parse::<u64>().ok()
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Removes it, with the groups that the container made below.
+    ///
+    /// # Errors
+    /// When processes are left in it.
+    pub fn remove(&self) -> Result<(), Error> {
+        for member in &self.paths.0 {
+            remove_directory(&member.path)
+                .map_err(|errno| Error::io("removing the cgroup", &member.path, errno))?;
+        }
+        Ok(())
+    }
+
+    /// The directory in the v1 hierarchy of `controller`, or of the v2 hierarchy.
+    pub(super) fn directory_of(&self, controller: &str) -> Option<(&Member, BorrowedFd<'_>)> {
+        let has = |member: &Member| member.controllers.iter().any(|known| known == controller);
+        self.members()
+            .find(|(member, _)| has(member))
+            .or_else(|| self.members().find(|(member, _)| member.is_unified()))
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&Member, BorrowedFd<'_>)> {
+        self.paths
+            .0
+            .iter()
+            .zip(self.directories.iter().map(AsFd::as_fd))
+    }
+
+    fn first_path(&self) -> PathBuf {
+        self.paths
+            .0
+            .first()
+            .map(|member| member.path.clone())
+            .unwrap_or_default()
+    }
+}
+
+impl Hierarchy {
+    fn offers_v1(&self, controller: &str) -> bool {
+        !self.unified && self.offers(controller)
+    }
+}
+
+/// Writes one value into a file of a cgroup.
+pub(super) fn write_at(directory: BorrowedFd<'_>, file: &str, value: &str) -> Result<(), Errno> {
+    let fd = openat(
+        directory,
+        file,
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    rustix::io::write(&fd, value.as_bytes()).map(|_| ())
+}
+
+/// Reads a small file of a cgroup.
+pub(super) fn read_at(directory: BorrowedFd<'_>, file: &str) -> Result<String, Errno> {
+    let fd = openat(
+        directory,
+        file,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let mut text = [0u8; 4096];
+    let length = rustix::io::read(&fd, &mut text)?;
+    Ok(String::from_utf8_lossy(text.get(..length).unwrap_or_default()).into_owned())
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty())
+}
+
+fn make(path: &Path) -> Result<bool, Error> {
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(errno) => Err(Error::io("making the cgroup", path, errno)),
+    }
+}
+
+/// v2: lets the groups below have every controller that is offered. Which are really needed shows
+/// when a limit is written.
+fn enable_controllers(directory: &Path) {
+    let Ok(offered) = std::fs::read_to_string(directory.join("cgroup.controllers")) else {
+        return;
+    };
+    for controller in offered.split_whitespace() {
+        let _ = std::fs::write(
+            directory.join("cgroup.subtree_control"),
+            format!("+{controller}"),
+        );
+    }
+}
+
+/// v1: a new cpuset is empty and admits nobody.
+fn inherit_cpuset(directory: &Path) -> Result<(), Error> {
+    let parent = directory.parent().unwrap_or(directory);
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let path = directory.join(file);
+        let copied =
+            std::fs::read(parent.join(file)).and_then(|value| std::fs::write(&path, value));
+        copied.map_err(|source| Error::Io {
+            operation: "filling",
+            path,
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn collect_processes(directory: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
+    let failed = |source| Error::Io {
+        operation: "reading the processes of",
+        path: directory.to_owned(),
+        source,
+    };
+    let text = match std::fs::read_to_string(directory.join("cgroup.procs")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        text => text.map_err(failed)?,
+    };
+    pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_processes(&entry.path(), pids)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a cgroup and those below; one that is gone is fine.
+fn remove_directory(path: &Path) -> Result<(), Errno> {
+    match rustix::fs::rmdir(path) {
+        Err(Errno::BUSY | Errno::NOTEMPTY) => {}
+        Err(Errno::NOENT) => return Ok(()),
+        other => return other,
+    }
+    let entries =
+        std::fs::read_dir(path).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO));
+    for entry in entries?.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_directory(&entry.path())?;
+        }
+    }
+    rustix::fs::rmdir(path)
+}

@@ -1,0 +1,369 @@
+//! Limits: from the resources of `config.json` to the files that say so, for v1 and v2. Pure but
+//! for [`apply`].
+//!
+//! Source: runtime-spec, config-linux.md "Control groups"; the kernel's cgroup-v1 and cgroup-v2
+//! documents.
+
+use rustix::io::Errno;
+use spec::runtime::{Cpu, LinuxResources, Memory};
+
+use super::group::write_at;
+use super::{Cgroup, Error};
+
+/// One value for one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Write {
+    key: &'static str,
+    controller: &'static str,
+    file: String,
+    value: String,
+}
+
+fn write(key: &'static str, controller: &'static str, file: &str, value: impl ToString) -> Write {
+    Write {
+        key,
+        controller,
+        file: file.to_owned(),
+        value: value.to_string(),
+    }
+}
+
+/// Whether anything but the device rules that everybody writes is asked for.
+pub(super) fn are_asked(resources: &LinuxResources) -> bool {
+    let limited = LinuxResources {
+        devices: Vec::new(),
+        ..resources.clone()
+    };
+    limited != LinuxResources::default()
+}
+
+/// Writes every limit of `resources`.
+///
+/// # Errors
+/// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
+pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
+    refuse_unsupported(resources)?;
+    let v2 = cgroup
+        .directory_of("memory")
+        .is_some_and(|(member, _)| member.is_unified());
+    let mut writes = if v2 {
+        for_v2(resources)
+    } else {
+        for_v1(resources)
+    };
+    for (file, value) in &resources.unified {
+        writes.push(write("linux.resources.unified", "unified", file, value));
+    }
+    writes.iter().try_for_each(|write| set(cgroup, write))
+}
+
+fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
+    let Write {
+        key,
+        controller,
+        file,
+        value,
+    } = write;
+    let missing = || Error::NoController { key, controller };
+    let (_, directory) = cgroup.directory_of(controller).ok_or_else(missing)?;
+    match write_at(directory, file, value) {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => Err(missing()),
+        Err(errno) => Err(Error::Limit {
+            file: file.clone(),
+            value: value.clone(),
+            source: errno.into(),
+        }),
+    }
+}
+
+fn refuse_unsupported(resources: &LinuxResources) -> Result<(), Error> {
+    let memory = resources.memory.as_ref();
+    let cpu = resources.cpu.as_ref();
+    let asked = [
+        ("linux.resources.blockIO", resources.block_io.is_some()),
+        (
+            "linux.resources.hugepageLimits",
+            !resources.hugepage_limits.is_empty(),
+        ),
+        ("linux.resources.network", resources.network.is_some()),
+        ("linux.resources.rdma", !resources.rdma.is_empty()),
+        (
+            "linux.resources.memory.kernelTCP",
+            memory.is_some_and(|m| m.kernel_tcp.is_some()),
+        ),
+        (
+            "linux.resources.memory.disableOOMKiller",
+            memory.is_some_and(|m| m.disable_oom_killer == Some(true)),
+        ),
+        (
+            "linux.resources.memory.swappiness",
+            memory.is_some_and(|m| m.swappiness.is_some()),
+        ),
+        (
+            "linux.resources.cpu.realtimeRuntime",
+            cpu.is_some_and(|c| c.realtime_runtime.is_some() || c.realtime_period.is_some()),
+        ),
+    ];
+    match asked.iter().find(|(_, is_asked)| *is_asked) {
+        Some((key, _)) => Err(Error::Unsupported {
+            key: (*key).to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn for_v1(resources: &LinuxResources) -> Vec<Write> {
+    let mut writes = Vec::new();
+    if let Some(memory) = &resources.memory {
+        memory_v1(memory, &mut writes);
+    }
+    if let Some(cpu) = &resources.cpu {
+        let mut cpu_write = |key, file: &str, value: Option<String>| {
+            writes.extend(value.map(|value| write(key, "cpu", file, value)));
+        };
+        let text = |value: Option<u64>| value.map(|value| value.to_string());
+        cpu_write("linux.resources.cpu.shares", "cpu.shares", text(cpu.shares));
+        cpu_write(
+            "linux.resources.cpu.period",
+            "cpu.cfs_period_us",
+            text(cpu.period),
+        );
+        let quota = cpu.quota.map(|quota| quota.to_string());
+        cpu_write("linux.resources.cpu.quota", "cpu.cfs_quota_us", quota);
+        cpu_write(
+            "linux.resources.cpu.burst",
+            "cpu.cfs_burst_us",
+            text(cpu.burst),
+        );
+        cpu_write(
+            "linux.resources.cpu.idle",
+            "cpu.idle",
+            cpu.idle.map(|idle| idle.to_string()),
+        );
+        cpusets(cpu, &mut writes);
+    }
+    pids(resources, &mut writes);
+    writes
+}
+
+/// The limit of memory and swap together may never be below that of memory: raising from "no
+/// limit", memory goes first.
+fn memory_v1(memory: &Memory, writes: &mut Vec<Write>) {
+    let files = [
+        (
+            "linux.resources.memory.limit",
+            "memory.limit_in_bytes",
+            memory.limit,
+        ),
+        (
+            "linux.resources.memory.swap",
+            "memory.memsw.limit_in_bytes",
+            memory.swap,
+        ),
+        (
+            "linux.resources.memory.reservation",
+            "memory.soft_limit_in_bytes",
+            memory.reservation,
+        ),
+    ];
+    for (key, file, value) in files {
+        writes.extend(value.map(|value| write(key, "memory", file, value)));
+    }
+}
+
+fn for_v2(resources: &LinuxResources) -> Vec<Write> {
+    let mut writes = Vec::new();
+    if let Some(memory) = &resources.memory {
+        memory_v2(memory, &mut writes);
+    }
+    if let Some(cpu) = &resources.cpu {
+        cpu_v2(cpu, &mut writes);
+        cpusets(cpu, &mut writes);
+    }
+    pids(resources, &mut writes);
+    writes
+}
+
+fn memory_v2(memory: &Memory, writes: &mut Vec<Write>) {
+    let or_max = |value: i64| {
+        if value < 0 {
+            "max".to_owned()
+        } else {
+            value.to_string()
+        }
+    };
+    if let Some(limit) = memory.limit {
+        writes.push(write(
+            "linux.resources.memory.limit",
+            "memory",
+            "memory.max",
+            or_max(limit),
+        ));
+    }
+    // v1 counts memory and swap together, v2 swap alone.
+    if let Some(swap) = memory.swap {
+        let alone = match memory.limit {
+            Some(limit) if swap >= 0 && limit >= 0 => swap.saturating_sub(limit).max(0),
+            _ => swap,
+        };
+        let value = or_max(alone);
+        writes.push(write(
+            "linux.resources.memory.swap",
+            "memory",
+            "memory.swap.max",
+            value,
+        ));
+    }
+    if let Some(reservation) = memory.reservation {
+        let value = or_max(reservation);
+        writes.push(write(
+            "linux.resources.memory.reservation",
+            "memory",
+            "memory.low",
+            value,
+        ));
+    }
+}
+
+fn cpu_v2(cpu: &Cpu, writes: &mut Vec<Write>) {
+    if let Some(shares) = cpu.shares.filter(|shares| *shares > 0) {
+        let weight = weight_of_shares(shares);
+        writes.push(write(
+            "linux.resources.cpu.shares",
+            "cpu",
+            "cpu.weight",
+            weight,
+        ));
+    }
+    if cpu.quota.is_some() || cpu.period.is_some() {
+        let quota = match cpu.quota {
+            Some(quota) if quota > 0 => quota.to_string(),
+            _ => "max".to_owned(),
+        };
+        let value = format!("{quota} {}", cpu.period.unwrap_or(100_000));
+        writes.push(write("linux.resources.cpu.quota", "cpu", "cpu.max", value));
+    }
+    if let Some(burst) = cpu.burst {
+        writes.push(write(
+            "linux.resources.cpu.burst",
+            "cpu",
+            "cpu.max.burst",
+            burst,
+        ));
+    }
+    if let Some(idle) = cpu.idle {
+        writes.push(write("linux.resources.cpu.idle", "cpu", "cpu.idle", idle));
+    }
+}
+
+/// The weight (1 to 10,000) that stands for shares (2 to 262,144), as the specification has it.
+fn weight_of_shares(shares: u64) -> u64 {
+    1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
+}
+
+fn cpusets(cpu: &Cpu, writes: &mut Vec<Write>) {
+    let lists = [
+        ("linux.resources.cpu.cpus", "cpuset.cpus", &cpu.cpus),
+        ("linux.resources.cpu.mems", "cpuset.mems", &cpu.mems),
+    ];
+    for (key, file, list) in lists {
+        writes.extend(list.as_ref().map(|list| write(key, "cpuset", file, list)));
+    }
+}
+
+/// Zero and below mean no limit, as everybody's tools have it.
+fn pids(resources: &LinuxResources, writes: &mut Vec<Write>) {
+    if let Some(limit) = resources.pids.as_ref().and_then(|pids| pids.limit) {
+        let value = if limit > 0 {
+            limit.to_string()
+        } else {
+            "max".to_owned()
+        };
+        writes.push(write(
+            "linux.resources.pids.limit",
+            "pids",
+            "pids.max",
+            value,
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spec::runtime::Pids;
+
+    use super::*;
+
+    fn resources() -> LinuxResources {
+        LinuxResources {
+            memory: Some(Memory {
+                limit: Some(64 << 20),
+                swap: Some(128 << 20),
+                ..Memory::default()
+            }),
+            cpu: Some(Cpu {
+                shares: Some(1024),
+                quota: Some(50_000),
+                period: Some(100_000),
+                ..Cpu::default()
+            }),
+            pids: Some(Pids { limit: Some(20) }),
+            ..LinuxResources::default()
+        }
+    }
+
+    fn pairs(writes: &[Write]) -> Vec<(&str, &str)> {
+        writes
+            .iter()
+            .map(|w| (w.file.as_str(), w.value.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn v1_gets_the_values_as_they_are() {
+        assert_eq!(
+            pairs(&for_v1(&resources())),
+            [
+                ("memory.limit_in_bytes", "67108864"),
+                ("memory.memsw.limit_in_bytes", "134217728"),
+                ("cpu.shares", "1024"),
+                ("cpu.cfs_period_us", "100000"),
+                ("cpu.cfs_quota_us", "50000"),
+                ("pids.max", "20"),
+            ]
+        );
+    }
+
+    #[test]
+    fn v2_counts_swap_alone_and_has_weights() {
+        assert_eq!(
+            pairs(&for_v2(&resources())),
+            [
+                ("memory.max", "67108864"),
+                ("memory.swap.max", "67108864"),
+                ("cpu.weight", "39"),
+                ("cpu.max", "50000 100000"),
+                ("pids.max", "20"),
+            ]
+        );
+    }
+
+    #[test]
+    fn weights_span_their_range() {
+        assert_eq!(
+            (weight_of_shares(2), weight_of_shares(262_144)),
+            (1, 10_000)
+        );
+    }
+
+    #[test]
+    fn device_rules_alone_ask_for_no_limit() {
+        let rule = spec::runtime::DeviceRule::default();
+        let resources = LinuxResources {
+            devices: vec![rule],
+            ..LinuxResources::default()
+        };
+        assert!(!are_asked(&resources));
+    }
+}

@@ -1,0 +1,180 @@
+//! A container as it stands in its state directory: the facts that `state.json` keeps, and the
+//! status that follows from them. The verbs, one file each, begin here.
+//!
+//! ```text
+//! <root>/<id>/state.json   the record, written once init is ready to be started
+//!            /exec.fifo    there until `start`; init waits for a byte in it
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+use spec::runtime::Config;
+use store::Durability;
+
+use crate::cgroup::{Cgroup, Paths};
+use crate::error::Error;
+use crate::status::Operation;
+use spec::state::Status;
+
+/// The facts about a container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The version of this document.
+    pub version: u32,
+    /// The specification that the bundle follows.
+    pub oci_version: String,
+    /// The id.
+    pub id: String,
+    /// Init, in the pid namespace of whoever made the container.
+    pub pid: i32,
+    /// When init started, in clock ticks since the boot: a pid alone may come to mean another
+    /// process.
+    pub start_time: u64,
+    /// The absolute path of the bundle.
+    pub bundle: PathBuf,
+    /// The absolute path of the root file system.
+    pub rootfs: PathBuf,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// Who created it.
+    pub owner: u32,
+    /// The annotations of `config.json`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Its cgroup in each hierarchy; without one where there is no right to make one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<Paths>,
+}
+
+/// A container and its state directory.
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) directory: PathBuf,
+    pub(crate) record: Record,
+}
+
+/// The version of [`Record`] that this program writes.
+pub(crate) const RECORD_VERSION: u32 = 1;
+
+impl Container {
+    /// Opens the container `id` below `root`.
+    pub(crate) fn open(root: &Path, id: &str) -> Result<Self, Error> {
+        let not_found = || Error::NotFound { id: id.to_owned() };
+        if !is_valid_id(id) {
+            return Err(not_found());
+        }
+        let directory = root.join(id);
+        let record: Option<Record> = store::read_json(&directory.join("state.json"))?;
+        Ok(Self {
+            record: record.ok_or_else(not_found)?,
+            directory,
+        })
+    }
+
+    /// Writes the record.
+    pub(crate) fn save(&self) -> Result<(), Error> {
+        let path = self.directory.join("state.json");
+        Ok(store::write_json(&path, &self.record, Durability::Boot)?)
+    }
+
+    /// Init's pid while init lives.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        let pid = Pid::from_raw(self.record.pid)?;
+        let is_same = sys::proc::start_time(pid).is_ok_and(|time| time == self.record.start_time);
+        (is_same && !sys::proc::is_zombie(pid)).then_some(pid)
+    }
+
+    /// Where init waits for the start.
+    pub(crate) fn fifo(&self) -> PathBuf {
+        self.directory.join("exec.fifo")
+    }
+
+    /// What it is now.
+    pub(crate) fn status(&self) -> Status {
+        if self.pid().is_none() {
+            return Status::Stopped;
+        }
+        if self
+            .cgroup()
+            .is_some_and(|cgroup| cgroup.is_frozen().unwrap_or(false))
+        {
+            return Status::Paused;
+        }
+        if self.fifo().exists() {
+            Status::Created
+        } else {
+            Status::Running
+        }
+    }
+
+    /// Refuses an operation that is not legal now.
+    pub(crate) fn require(&self, operation: Operation) -> Result<(), Error> {
+        let status = self.status();
+        if operation.is_legal_in(status) {
+            return Ok(());
+        }
+        let id = self.record.id.clone();
+        Err(Error::Status {
+            operation: operation.name(),
+            id,
+            status,
+        })
+    }
+
+    /// Its cgroup, if it has one that still exists.
+    pub(crate) fn cgroup(&self) -> Option<Cgroup> {
+        self.record
+            .cgroup
+            .as_ref()
+            .and_then(|paths| Cgroup::open(paths).ok())
+    }
+
+    /// The bundle's configuration.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        crate::bundle::load(&self.record.bundle.join("config.json"))
+    }
+
+    /// The state document of the specification.
+    pub(crate) fn state(&self) -> spec::state::State {
+        self.state_as(self.status())
+    }
+
+    /// The state document with a given status: hooks are told what the container is becoming.
+    pub(crate) fn state_as(&self, status: Status) -> spec::state::State {
+        spec::state::State {
+            oci_version: spec::VERSION.to_owned(),
+            id: self.record.id.clone(),
+            status,
+            pid: (status != Status::Stopped).then_some(self.record.pid),
+            bundle: self.record.bundle.clone(),
+            annotations: self.record.annotations.clone(),
+        }
+    }
+}
+
+/// Ids are names of directories: letters, digits and `_ + - .`, not starting with a dot.
+pub fn is_valid_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 255
+        && !id.starts_with('.')
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_+-.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_valid_id;
+
+    #[test]
+    fn an_id_cannot_lead_out_of_the_state_directory() {
+        assert!(is_valid_id("web-1.example_x+y"));
+        for id in ["", ".", "..", "a/b", "../x", ".hidden", "a b", "a\n"] {
+            assert!(!is_valid_id(id), "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `create`: a container from a bundle, with init waiting for `start`.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, pidfd_send_signal};
+use spec::runtime::Config;
+
+use crate::cgroup::Cgroup;
+use crate::container::{Container, RECORD_VERSION, Record, is_valid_id};
+use crate::error::{Doing, Error};
+use crate::init::parent::{Launch, Waiting};
+use crate::plan::Plan;
+use crate::process::Process;
+use crate::stdio::Stdio;
+use crate::{bundle, hooks, terminal};
+use spec::state::Status;
+
+/// What `create` needs to know beside the bundle.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The directory of all state directories.
+    pub root: &'a Path,
+    /// The id: a name without slashes.
+    pub id: &'a str,
+    /// The directory with `config.json`.
+    pub bundle: &'a Path,
+    /// The standard streams.
+    pub stdio: Stdio,
+    /// The state directory exists already and belongs to the caller.
+    pub adopt: bool,
+    /// The container is killed when the caller dies.
+    pub dies_with_parent: bool,
+    /// Another process will call [`crate::start`]; the caller goes.
+    pub start_later: bool,
+    /// Move the root by chroot instead of pivot_root.
+    pub no_pivot: bool,
+    /// How many fds after the standard streams are passed on.
+    pub preserve_fds: u32,
+    /// A listening unix socket that gets the master of the terminal.
+    pub console_socket: Option<&'a Path>,
+}
+
+/// A created container whose init is a child of the caller.
+#[derive(Debug)]
+pub struct Created {
+    container: Container,
+    config: Config,
+    waiting: Waiting,
+}
+
+impl Created {
+    /// Init's id.
+    pub fn pid(&self) -> Pid {
+        self.waiting.process.pid
+    }
+
+    /// Executes the program.
+    ///
+    /// # Errors
+    /// When init could not execute it or a `poststart` hook failed; the container is gone then.
+    pub fn start(self) -> Result<Process, Error> {
+        let Self {
+            container,
+            config,
+            waiting,
+        } = self;
+        let started = waiting.start().and_then(|process| {
+            after_start(&container, &config)?;
+            Ok(process)
+        });
+        if started.is_err() {
+            undo(&container, true);
+        }
+        started
+    }
+
+    /// Leaves the container to whoever calls [`crate::start`].
+    pub fn leave(self) -> Process {
+        self.waiting.leave()
+    }
+}
+
+/// Runs the hooks that follow the start.
+pub(crate) fn after_start(container: &Container, config: &Config) -> Result<(), Error> {
+    let Some(hooks) = config
+        .hooks
+        .as_ref()
+        .filter(|hooks| !hooks.poststart.is_empty())
+    else {
+        return Ok(());
+    };
+    hooks::run(
+        "poststart",
+        &hooks.poststart,
+        &container.state_as(Status::Running),
+    )
+}
+
+/// Makes a container; on failure nothing of it is left.
+///
+/// # Errors
+/// Anything that [`Error`] names.
+pub fn create(request: Request<'_>) -> Result<Created, Error> {
+    let config = bundle::load(&request.bundle.join("config.json"))?;
+    let id = request.id;
+    if !is_valid_id(id) {
+        let why = format!("{id:?} may only have letters, digits and _ + - . (no leading dot)");
+        return Err(Error::Invalid {
+            key: "id".to_owned(),
+            why,
+        });
+    }
+    check_terminal(&request, &config)?;
+    let mut container = claim(&request, &config)?;
+    match build(&request, &config, &mut container) {
+        Ok(waiting) => Ok(Created {
+            container,
+            config,
+            waiting,
+        }),
+        Err(error) => {
+            undo(&container, !request.adopt);
+            Err(error)
+        }
+    }
+}
+
+fn check_terminal(request: &Request<'_>, config: &Config) -> Result<(), Error> {
+    let terminal = config
+        .process
+        .as_ref()
+        .is_some_and(|process| process.terminal);
+    let why = match (terminal, request.console_socket, request.start_later) {
+        (true, None, true) => "cannot allocate tty if detached without --console-socket",
+        (false, Some(_), _) => "a console socket needs process.terminal to be true",
+        _ => return Ok(()),
+    };
+    Err(Error::Invalid {
+        key: "process.terminal".to_owned(),
+        why: why.to_owned(),
+    })
+}
+
+/// Makes the state directory: its creation is what claims the id.
+fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
+    let directory = request.root.join(request.id);
+    if !request.adopt {
+        std::fs::create_dir_all(request.root)
+            .doing(|| format!("making {}", request.root.display()))?;
+        let mode = Mode::from_raw_mode(0o711);
+        match rustix::fs::mkdir(&directory, mode) {
+            Err(rustix::io::Errno::EXIST) => {
+                return Err(Error::AlreadyExists {
+                    id: request.id.to_owned(),
+                });
+            }
+            made => made.doing(|| format!("making {}", directory.display()))?,
+        }
+    }
+    let bundle = request
+        .bundle
+        .canonicalize()
+        .unwrap_or_else(|_| request.bundle.to_owned());
+    let rootfs = config
+        .root
+        .as_ref()
+        .map(|root| bundle.join(&root.path))
+        .unwrap_or_default();
+    let record = Record {
+        version: RECORD_VERSION,
+        oci_version: config.oci_version.clone(),
+        id: request.id.to_owned(),
+        pid: 0,
+        start_time: 0,
+        bundle,
+        rootfs,
+        created: store::time::now_rfc3339(),
+        owner: rustix::process::geteuid().as_raw(),
+        annotations: config.annotations.clone(),
+        cgroup: None,
+    };
+    Ok(Container { directory, record })
+}
+
+fn build(
+    request: &Request<'_>,
+    config: &Config,
+    container: &mut Container,
+) -> Result<Waiting, Error> {
+    let cgroup = crate::cgroup::of_container(config, request.id).map_err(Error::Cgroup)?;
+    container.record.cgroup = cgroup.as_ref().map(|cgroup| cgroup.paths().clone());
+    launch(request, config, container, cgroup.as_ref())
+}
+
+fn launch(
+    request: &Request<'_>,
+    config: &Config,
+    container: &mut Container,
+    cgroup: Option<&Cgroup>,
+) -> Result<Waiting, Error> {
+    let record = container.record.clone();
+    let state = container.state_as(Status::Creating);
+    let plan = Plan {
+        dies_with_parent: request.dies_with_parent,
+        preserve_fds: request.preserve_fds,
+        ..Plan::of_container(
+            config,
+            &record.bundle,
+            record.cgroup.as_ref(),
+            state,
+            request.no_pivot,
+        )?
+    };
+    let fifo = request
+        .start_later
+        .then(|| make_fifo(container))
+        .transpose()?;
+    let launch = Launch {
+        plan: &plan,
+        stdio: &request.stdio,
+        cgroup,
+        fifo: fifo.as_ref(),
+        oom_score_adj: plan.process.oom_score_adj,
+    };
+    let waiting = launch.run(|pid| {
+        container.record.pid = pid.as_raw_pid();
+        let state = container.state_as(Status::Creating);
+        let Some(hooks) = &config.hooks else {
+            return Ok(());
+        };
+        hooks::run("prestart", &hooks.prestart, &state)?;
+        hooks::run("createRuntime", &hooks.create_runtime, &state)
+    })?;
+    let kept = keep(request, container, &waiting);
+    if kept.is_err() {
+        // Whoever cannot be remembered must not live.
+        let _ = pidfd_send_signal(&waiting.process.pidfd, Signal::KILL);
+        let _ = waiting.process.wait();
+    }
+    kept.map(|()| waiting)
+}
+
+/// Writes the facts down and hands the terminal out.
+fn keep(request: &Request<'_>, container: &mut Container, waiting: &Waiting) -> Result<(), Error> {
+    let pid = waiting.process.pid;
+    container.record.pid = pid.as_raw_pid();
+    container.record.start_time =
+        sys::proc::start_time(pid).doing(|| "reading init's start time".to_owned())?;
+    container.save()?;
+    if let (Some(socket), Some(master)) = (request.console_socket, &waiting.process.terminal) {
+        terminal::send_master(socket, master.as_fd())?;
+    }
+    Ok(())
+}
+
+/// A fifo that init reads and that keeps itself open, so that a writer finds a reader exactly as
+/// long as init waits.
+fn make_fifo(container: &Container) -> Result<OwnedFd, Error> {
+    let path = container.fifo();
+    let clause = || format!("making {}", path.display());
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::from_raw_mode(0o600)).doing(clause)?;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(&path, flags, Mode::empty()).doing(clause)?)
+}
+
+/// Takes back what a failed creation made, last things first; each step is safe to repeat.
+fn undo(container: &Container, remove_directory: bool) {
+    if let Some(cgroup) = container.cgroup() {
+        // What cannot be removed now is found by its id later.
+        let _ = cgroup.kill_all().and_then(|()| cgroup.remove());
+    }
+    let _ = std::fs::remove_file(container.fifo());
+    let _ = std::fs::remove_file(container.directory.join("state.json"));
+    if remove_directory {
+        let _ = store::remove_tree(&container.directory);
+    }
+}

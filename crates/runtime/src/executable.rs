@@ -1,0 +1,106 @@
+//! Finding the program of a container: the search through PATH as `execvp` does it, from inside
+//! the container's root, with the error a user expects of a shell.
+
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{Access, AtFlags, CWD, FileType};
+use rustix::io::Errno;
+
+/// The search list of a process without PATH.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Why a program cannot be run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// One clause that names the program.
+    pub(crate) why: String,
+    /// The errno that `execve` would give.
+    pub(crate) errno: Errno,
+}
+
+/// The path that `execve` gets for `name`, with the caller's root and working directory being
+/// those of the container. `environment` is the process' own.
+pub(crate) fn find(name: &CStr, environment: &[CString]) -> Result<CString, Missing> {
+    let text = name.to_string_lossy().into_owned();
+    if name.to_bytes().contains(&b'/') {
+        return match check(Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))) {
+            Ok(()) => Ok(name.to_owned()),
+            Err(errno) => Err(missing(&text, errno, false)),
+        };
+    }
+    let mut denied = None;
+    for directory in search_list(environment).split(':') {
+        let directory = if directory.is_empty() { "." } else { directory };
+        let candidate = Path::new(directory).join(&text);
+        match check(&candidate) {
+            Ok(()) => {
+                return CString::new(candidate.as_os_str().as_bytes())
+                    .map_err(|_| missing(&text, Errno::INVAL, false));
+            }
+            Err(Errno::ACCESS) => denied = Some(Errno::ACCESS),
+            Err(_) => {}
+        }
+    }
+    Err(missing(&text, denied.unwrap_or(Errno::NOENT), true))
+}
+
+fn search_list(environment: &[CString]) -> String {
+    environment
+        .iter()
+        .filter_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+        .next_back()
+        .unwrap_or_else(|| DEFAULT_PATH.to_owned())
+}
+
+/// Whether a file is there and may be executed by the calling process.
+fn check(path: &Path) -> Result<(), Errno> {
+    let stat = rustix::fs::stat(path)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Errno::ACCESS);
+    }
+    rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
+}
+
+fn missing(name: &str, errno: Errno, searched: bool) -> Missing {
+    let why = match (errno, searched) {
+        (Errno::NOENT, true) => format!("executable file {name:?} not found in $PATH"),
+        (Errno::NOENT | Errno::NOTDIR, false) => format!("executable file {name:?} not found"),
+        (Errno::ACCESS | Errno::PERM, _) => format!("{name:?} is not executable"),
+        _ => format!("{name:?} cannot be executed"),
+    };
+    Missing { why, errno }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn c(text: &str) -> CString {
+        CString::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_bare_name_is_searched_in_path() {
+        let environment = [c("PATH=/nowhere:/usr/bin:/bin")];
+        assert_eq!(find(&c("env"), &environment), Ok(c("/usr/bin/env")));
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = find(&c("no-such-program"), &[]).unwrap_err();
+        assert_eq!(error.errno, Errno::NOENT);
+        assert!(error.why.contains("no-such-program") && error.why.contains("$PATH"));
+    }
+
+    #[test]
+    fn a_directory_is_not_executable() {
+        let error = find(&c("/usr"), &[]).unwrap_err();
+        assert_eq!(
+            (error.errno, error.why.as_str()),
+            (Errno::ACCESS, "\"/usr\" is not executable")
+        );
+    }
+}

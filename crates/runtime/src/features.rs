@@ -1,0 +1,39 @@
+//! `features`: what this runtime can do, from the tables that do it.
+//!
+//! Source: runtime-spec, features.md.
+
+use spec::features::Features;
+
+use crate::capabilities;
+use crate::rootfs::options;
+use crate::seccomp;
+
+/// The features document.
+pub fn features() -> Features {
+    Features {
+        oci_version_min: "1.0.0".to_owned(),
+        oci_version_max: spec::VERSION.to_owned(),
+        hooks: Some(HOOKS.map(str::to_owned).to_vec()),
+        mount_options: Some(options::known()),
+        linux: Some(spec::features::Linux {
+            namespaces: Some(NAMESPACES.map(str::to_owned).to_vec()),
+            capabilities: Some(capabilities::names()),
+            seccomp: Some(seccomp::features()),
+            ..Default::default()
+        }),
+        ..Features::default()
+    }
+}
+
+const HOOKS: [&str; 6] = [
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+];
+
+const NAMESPACES: [&str; 8] = [
+    "cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts",
+];

@@ -1,0 +1,375 @@
+//! The container's init, from the clone to `execve`: a list of named steps. It never returns; what
+//! fails is told to the parent with the step's name.
+//!
+//! The process was cloned from a single-threaded one, so ordinary Rust works here; it holds the
+//! plan in the memory it shares no more with its parent.
+
+use std::convert::Infallible;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Signal;
+use spec::runtime::NamespaceType;
+
+use super::Step;
+use super::protocol::{FromInit, FromParent, expect_from_parent, tell_parent};
+use crate::error::{Doing, Fault};
+use crate::plan::{Container, Plan};
+use crate::stdio::Stdio;
+use crate::terminal::{self, Terminal};
+use crate::{credentials, executable, hooks, namespaces, rlimits, rootfs, sysctl};
+
+/// What init gets beside its plan.
+pub(crate) struct Init<'a> {
+    pub(crate) plan: &'a Plan<'a>,
+    /// The conversation with the parent.
+    pub(crate) socket: &'a OwnedFd,
+    pub(crate) stdio: &'a Stdio,
+    /// Files into which init writes itself to join its cgroups.
+    pub(crate) cgroups: &'a [OwnedFd],
+    /// Where `start` comes through when the parent is gone by then.
+    pub(crate) fifo: Option<&'a OwnedFd>,
+}
+
+/// A failure and where.
+type Failed = (Step, Fault);
+
+trait At<T> {
+    fn at(self, step: Step) -> Result<T, Failed>;
+}
+
+impl<T> At<T> for Result<T, Fault> {
+    fn at(self, step: Step) -> Result<T, Failed> {
+        self.map_err(|fault| (step, fault))
+    }
+}
+
+impl Init<'_> {
+    /// Does every step and executes the program.
+    pub(crate) fn run(&self) -> Infallible {
+        let (step, fault) = match self.steps() {
+            Err(failed) => failed,
+            Ok(never) => match never {},
+        };
+        let code = if step == Step::Execute && fault.errno == Errno::NOENT {
+            127
+        } else {
+            126
+        };
+        let _ = tell_parent(self.socket, &FromInit::Failed { step, fault });
+        sys::exec::exit_now(code)
+    }
+
+    fn steps(&self) -> Result<Infallible, Failed> {
+        self.hear(FromParent::Go, Step::Parent)?;
+        self.join_cgroups().at(Step::Cgroup)?;
+        self.enter_namespaces().at(Step::Namespaces)?;
+        if self.plan.bare.is_none() {
+            rustix::process::setsid()
+                .doing(|| "leading a session".into())
+                .at(Step::Session)?;
+        }
+        let terminal = match &self.plan.container {
+            Some(container) => self.build(container)?,
+            None => {
+                self.settle_bare()?;
+                self.open_terminal(current_root().at(Step::Terminal)?.as_fd())?
+            }
+        };
+        self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
+        rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
+        let process = self.plan.process;
+        if !process.no_new_privileges {
+            self.load_seccomp().at(Step::Seccomp)?;
+        }
+        self.enter_working_directory().at(Step::WorkingDirectory)?;
+        if self.plan.bare.is_none() {
+            credentials::take_on(&process.user, self.plan.capabilities.as_ref())
+                .at(Step::Credentials)?;
+        }
+        self.tie_to_parent().at(Step::Credentials)?;
+        // Once more: the user may have rights there that the container's root has not (a
+        // directory of a user on a network file system).
+        self.enter_working_directory().at(Step::WorkingDirectory)?;
+        let program = self.find_program().at(Step::Execute)?;
+        tell_parent(self.socket, &FromInit::Ready)
+            .doing(|| "saying that all is ready".into())
+            .at(Step::Start)?;
+        self.wait_for_start().at(Step::Start)?;
+        if let Some(container) = &self.plan.container {
+            hooks::start_container(container.config, &container.state).at(Step::Hooks)?;
+        }
+        if process.no_new_privileges {
+            self.set_no_new_privs().at(Step::Seccomp)?;
+            self.load_seccomp().at(Step::Seccomp)?;
+        }
+        Err((Step::Execute, self.execute(&program)))
+    }
+
+    fn hear(&self, message: FromParent, step: Step) -> Result<Vec<OwnedFd>, Failed> {
+        expect_from_parent(self.socket, message)
+            .doing(|| format!("waiting for the parent's {message:?}"))
+            .at(step)
+    }
+
+    /// Everything that makes the container; gives back its terminal.
+    fn build(&self, container: &Container<'_>) -> Result<Option<Terminal>, Failed> {
+        let config = container.config;
+        set_names(config).at(Step::HostName)?;
+        if self
+            .plan
+            .namespaces
+            .create
+            .contains(sys::clone::Namespaces::NET)
+        {
+            loopback()?;
+        }
+        let prepared = self.hear(FromParent::Mounts, Step::RootFs)?;
+        let root = container.root.build(prepared).at(Step::RootFs)?;
+        let terminal = self.open_terminal(root.as_fd())?;
+        if let Some(terminal) = &terminal {
+            terminal::bind_console(root.as_fd(), terminal.slave.as_fd()).at(Step::Terminal)?;
+        }
+        if let Some(linux) = &config.linux {
+            sysctl::apply(root.as_fd(), &linux.sysctl).at(Step::Sysctl)?;
+        }
+        let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
+        rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
+        self.run_hooks(container)?;
+        if container.no_pivot {
+            rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
+        } else {
+            rootfs::pivot_root::pivot_root(root.as_fd()).at(Step::PivotRoot)?;
+        }
+        container.root.close_off().at(Step::PivotRoot)?;
+        Ok(terminal)
+    }
+
+    /// What a program without a container gets.
+    fn settle_bare(&self) -> Result<(), Failed> {
+        let Some(bare) = &self.plan.bare else {
+            return Ok(());
+        };
+        if self
+            .plan
+            .namespaces
+            .create
+            .contains(sys::clone::Namespaces::NET)
+        {
+            loopback()?;
+        }
+        if let Some(directory) = bare.chroot {
+            rootfs::bare::chroot(directory).at(Step::PivotRoot)?;
+        }
+        if bare.fresh_proc {
+            rootfs::bare::fresh_proc().at(Step::RootFs)?;
+        }
+        Ok(())
+    }
+
+    /// The parent runs the hooks of the host's side, then init those of the container's side.
+    fn run_hooks(&self, container: &Container<'_>) -> Result<(), Failed> {
+        if !hooks::before_pivot(container.config) {
+            return Ok(());
+        }
+        tell_parent(self.socket, &FromInit::RunHooks)
+            .doing(|| "asking for the hooks".into())
+            .at(Step::Hooks)?;
+        self.hear(FromParent::HooksDone, Step::Hooks)?;
+        hooks::create_container(container.config, &container.state).at(Step::Hooks)
+    }
+
+    /// cgroup v1: the only thread moves itself, which does not wait for all others of the host.
+    fn join_cgroups(&self) -> Result<(), Fault> {
+        for tasks in self.cgroups {
+            rustix::io::write(tasks, b"0").doing(|| "joining a cgroup".to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn enter_namespaces(&self) -> Result<(), Fault> {
+        let namespaces = &self.plan.namespaces;
+        let middle = namespaces.needs_middle();
+        // The pid namespace was entered by whoever cloned this process.
+        namespaces
+            .enter(|kind| kind != NamespaceType::Pid && !(middle && kind == NamespaceType::User))?;
+        let rest = namespaces.create - namespaces.at_clone() - sys::clone::Namespaces::PID;
+        if !rest.is_empty() {
+            namespaces::unshare(rest)?;
+        }
+        let joins_user = namespaces.joined(NamespaceType::User).is_some();
+        if joins_user || namespaces.create.contains(sys::clone::Namespaces::USER) {
+            become_root_inside()?;
+        }
+        if let Some(linux) = self
+            .plan
+            .container
+            .as_ref()
+            .and_then(|c| c.config.linux.as_ref())
+        {
+            namespaces::set_time_offsets(&linux.time_offsets)?;
+        }
+        Ok(())
+    }
+
+    fn open_terminal(&self, root: BorrowedFd<'_>) -> Result<Option<Terminal>, Failed> {
+        if !matches!(self.stdio, Stdio::Terminal) {
+            return Ok(None);
+        }
+        let mut terminal =
+            terminal::open(root, self.plan.process.console_size).at(Step::Terminal)?;
+        let user = self.plan.process.user.uid;
+        let owner = rustix::fs::Uid::from_raw(user);
+        rustix::fs::fchown(&terminal.slave, Some(owner), None)
+            .doing(|| format!("giving the terminal to user {user}"))
+            .at(Step::Terminal)?;
+        let message = FromInit::Terminal(terminal.master);
+        tell_parent(self.socket, &message)
+            .doing(|| "handing out the terminal".into())
+            .at(Step::Terminal)?;
+        let FromInit::Terminal(master) = message else {
+            return Ok(None);
+        };
+        terminal.master = master;
+        Ok(Some(terminal))
+    }
+
+    fn set_streams(&self, terminal: Option<&Terminal>) -> Result<(), Fault> {
+        match (self.stdio, terminal) {
+            (_, Some(terminal)) => terminal::take(&terminal.slave)?,
+            (
+                Stdio::Fds {
+                    stdin,
+                    stdout,
+                    stderr,
+                },
+                None,
+            ) => {
+                terminal::use_as_streams(stdin.as_fd(), stdout.as_fd(), stderr.as_fd())?;
+            }
+            (Stdio::Inherit | Stdio::Terminal, None) => {}
+        }
+        let streams = [
+            rustix::stdio::stdin(),
+            rustix::stdio::stdout(),
+            rustix::stdio::stderr(),
+        ];
+        credentials::give_streams(&self.plan.process.user, streams);
+        Ok(())
+    }
+
+    fn enter_working_directory(&self) -> Result<(), Fault> {
+        let path = &self.plan.process.cwd;
+        match rustix::process::chdir(path) {
+            // The image need not have it, as with Docker.
+            Err(Errno::NOENT) if self.plan.container.is_some() => {
+                std::fs::create_dir_all(path).doing(|| format!("making {}", path.display()))?;
+                rustix::process::chdir(path)
+            }
+            other => other,
+        }
+        .doing(|| format!("entering the working directory {}", path.display()))?;
+        // A working directory outside of the root would be a way out (CVE-2024-21626).
+        rustix::process::getcwd(Vec::new()).doing(|| {
+            format!(
+                "the working directory {} is outside of the container",
+                path.display()
+            )
+        })?;
+        Ok(())
+    }
+
+    fn tie_to_parent(&self) -> Result<(), Fault> {
+        if self.plan.dies_with_parent {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+                .doing(|| "tying the container to its monitor".to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn find_program(&self) -> Result<std::ffi::CString, Fault> {
+        let name = self
+            .plan
+            .argv
+            .first()
+            .ok_or_else(|| Fault::new("no program", Errno::INVAL))?;
+        executable::find(name, &self.plan.envp)
+            .map_err(|missing| Fault::new(missing.why, missing.errno))
+    }
+
+    fn wait_for_start(&self) -> Result<(), Fault> {
+        let clause = || "waiting for the start".to_owned();
+        let Some(fifo) = self.fifo else {
+            return expect_from_parent(self.socket, FromParent::Start)
+                .doing(clause)
+                .map(|_| ());
+        };
+        let mut byte = [0u8; 1];
+        loop {
+            match rustix::io::read(fifo, &mut byte) {
+                Err(Errno::INTR) => {}
+                other => return other.doing(clause).map(|_| ()),
+            }
+        }
+    }
+
+    fn set_no_new_privs(&self) -> Result<(), Fault> {
+        rustix::thread::set_no_new_privs(true).doing(|| "setting no_new_privs".to_owned())
+    }
+
+    fn load_seccomp(&self) -> Result<(), Fault> {
+        let Some(program) = &self.plan.seccomp else {
+            return Ok(());
+        };
+        program.load().doing(|| "loading the filter".to_owned())
+    }
+
+    fn execute(&self, program: &std::ffi::CStr) -> Fault {
+        // Nothing of ours may be inherited, whoever forgot a flag (CVE-2024-21626).
+        let keep = 3 + self.plan.preserve_fds;
+        if let Err(errno) = sys::fds::close_range_cloexec(keep) {
+            return Fault::new("closing file descriptors", errno);
+        }
+        if let Err(errno) = sys::signals::reset_dispositions() {
+            return Fault::new("resetting signals", errno);
+        }
+        let errno = sys::exec::execve(program, &self.plan.argv, &self.plan.envp);
+        Fault::new(format!("executing {}", program.to_string_lossy()), errno)
+    }
+}
+
+fn set_names(config: &spec::runtime::Config) -> Result<(), Fault> {
+    if let Some(name) = config.hostname.as_deref().filter(|name| !name.is_empty()) {
+        rustix::system::sethostname(name.as_bytes())
+            .doing(|| format!("setting the host name {name:?}"))?;
+    }
+    if let Some(name) = config.domainname.as_deref().filter(|name| !name.is_empty()) {
+        rustix::system::setdomainname(name.as_bytes())
+            .doing(|| format!("setting the domain name {name:?}"))?;
+    }
+    Ok(())
+}
+
+/// In a new or joined user namespace the process has every capability but still its old ids.
+fn become_root_inside() -> Result<(), Fault> {
+    let clause = || "becoming root of the user namespace".to_owned();
+    let (uid, gid) = (rustix::fs::Uid::ROOT, rustix::fs::Gid::ROOT);
+    match rustix::thread::set_thread_groups(&[]) {
+        Ok(()) | Err(Errno::PERM) => {}
+        Err(errno) => return Err(Fault::new(clause(), errno)),
+    }
+    rustix::thread::set_thread_res_gid(gid, gid, gid).doing(clause)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid).doing(clause)
+}
+
+fn loopback() -> Result<(), Failed> {
+    sys::loopback::bring_up()
+        .doing(|| "bringing lo up".into())
+        .at(Step::Loopback)
+}
+
+fn current_root() -> Result<OwnedFd, Fault> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open("/", flags, Mode::empty()).doing(|| "opening the root".to_owned())
+}

@@ -1,0 +1,9 @@
+//! The making of a container's first process: what the parent does, what the child does, and the
+//! one conversation between them.
+
+pub(crate) mod child;
+pub(crate) mod parent;
+pub(crate) mod protocol;
+mod step;
+
+pub use step::Step;

@@ -1,0 +1,314 @@
+//! The parent's part in making a process of a container: one clone, the id maps, the mounts that
+//! need the host's rights, the hooks of the host's side, and the conversation with init. This is
+//! the only place in wharf that clones.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+use spec::runtime::NamespaceType;
+use sys::clone::{Child, Clone, clone3};
+
+use super::child::Init;
+use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
+use crate::cgroup::Cgroup;
+use crate::error::{Doing, Error};
+use crate::plan::Plan;
+use crate::process::Process;
+use crate::rootfs::MappedTo;
+use crate::stdio::Stdio;
+use crate::{id_map, namespaces};
+
+/// A process that waits, fully furnished, for the word to execute its program.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) process: Process,
+    socket: OwnedFd,
+}
+
+/// What a launch needs beside the plan.
+pub(crate) struct Launch<'a> {
+    pub(crate) plan: &'a Plan<'a>,
+    pub(crate) stdio: &'a Stdio,
+    pub(crate) cgroup: Option<&'a Cgroup>,
+    /// The fifo that `start` writes to, when it will be another process.
+    pub(crate) fifo: Option<&'a OwnedFd>,
+    /// Score of the out-of-memory killer.
+    pub(crate) oom_score_adj: Option<i32>,
+}
+
+impl Launch<'_> {
+    /// Clones init and leads it to the point where only the program is missing. `hooks` is called
+    /// once if the plan has hooks to run before the root changes.
+    pub(crate) fn run(
+        &self,
+        hooks: impl FnOnce(Pid) -> Result<(), Error>,
+    ) -> Result<Waiting, Error> {
+        let (ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
+        let child = self.clone_init(&theirs)?;
+        drop(theirs);
+        let process = Process {
+            pid: child.pid,
+            pidfd: child.pidfd,
+            terminal: None,
+        };
+        let mut waiting = Waiting {
+            process,
+            socket: ours,
+        };
+        let outcome = self
+            .furnish(&waiting)
+            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready));
+        if outcome.is_err() {
+            waiting.abandon();
+        }
+        outcome.map(|()| waiting)
+    }
+
+    fn clone_init(&self, socket: &OwnedFd) -> Result<Child, Error> {
+        let namespaces = &self.plan.namespaces;
+        if namespaces.needs_middle() {
+            return self.clone_through_middle(socket);
+        }
+        namespaces.enter(|kind| kind == NamespaceType::Pid)?;
+        self.clone_once(socket, false)
+    }
+
+    fn clone_once(&self, socket: &OwnedFd, as_sibling: bool) -> Result<Child, Error> {
+        let namespaces = &self.plan.namespaces;
+        let tasks = self
+            .cgroup
+            .map(Cgroup::join_fds)
+            .transpose()
+            .map_err(Error::Cgroup)?;
+        let init = Init {
+            plan: self.plan,
+            socket,
+            stdio: self.stdio,
+            cgroups: tasks.as_deref().unwrap_or_default(),
+            fifo: self.fifo,
+        };
+        let mut set = namespaces.at_clone();
+        if as_sibling && namespaces.create.contains(sys::clone::Namespaces::PID) {
+            set |= sys::clone::Namespaces::PID;
+        }
+        let request = Clone {
+            namespaces: set,
+            into_cgroup: self.cgroup.and_then(Cgroup::clone_fd),
+            as_sibling,
+        };
+        Ok(clone3(&request, || {
+            init.run();
+        })
+        .doing(|| "cloning the container's first process".to_owned())?)
+    }
+
+    /// A pid namespace in a joined user namespace takes the rights of that user namespace; a
+    /// process in between takes them on, clones init as our child, not its own, and ends.
+    fn clone_through_middle(&self, socket: &OwnedFd) -> Result<Child, Error> {
+        let (ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
+        let middle = clone3(&Clone::default(), || {
+            let report = self.middle(socket).map_or_else(
+                |error| (-1i32, format!("{error}")),
+                |child| (child.pid.as_raw_pid(), String::new()),
+            );
+            let mut packet = report.0.to_ne_bytes().to_vec();
+            packet.extend_from_slice(report.1.as_bytes());
+            let _ = sys::fds::send_with_fds(theirs.as_fd(), &packet, &[]);
+            sys::exec::exit_now(0)
+        })
+        .doing(|| "cloning a helper".to_owned())?;
+        let mut packet = [0u8; 1024];
+        let heard = sys::fds::receive_with_fds(ours.as_fd(), &mut packet)
+            .doing(|| "waiting for the helper".to_owned())?;
+        Process {
+            pid: middle.pid,
+            pidfd: middle.pidfd,
+            terminal: None,
+        }
+        .wait()?;
+        let clause = || "cloning init in the joined user namespace".to_owned();
+        let (number, why) = packet
+            .get(..heard.0)
+            .and_then(<[u8]>::split_first_chunk::<4>)
+            .ok_or(Errno::PROTO)
+            .doing(clause)?;
+        let pid = Pid::from_raw(i32::from_ne_bytes(*number)).filter(|pid| pid.as_raw_pid() > 0);
+        let Some(pid) = pid else {
+            return Err(Error::parent(
+                String::from_utf8_lossy(why).into_owned(),
+                Errno::PERM,
+            ));
+        };
+        // Init is our child and not yet waited for, so that its pid cannot mean another process.
+        let pidfd =
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).doing(clause)?;
+        Ok(Child { pid, pidfd })
+    }
+
+    /// What the process in between does.
+    fn middle(&self, socket: &OwnedFd) -> Result<Child, Error> {
+        let namespaces = &self.plan.namespaces;
+        namespaces.enter(|kind| matches!(kind, NamespaceType::User | NamespaceType::Pid))?;
+        self.clone_once(socket, true)
+    }
+
+    /// What init cannot do for itself.
+    fn furnish(&self, waiting: &Waiting) -> Result<(), Error> {
+        let pid = waiting.process.pid;
+        if let Some(maps) = self.plan.id_maps {
+            id_map::write(pid, maps)?;
+        }
+        if let Some(score) = self.oom_score_adj {
+            write_oom_score(pid, score)?;
+        }
+        waiting.tell(FromParent::Go, &[])?;
+        if self.plan.container.is_none() {
+            return Ok(());
+        }
+        let mounts = self.prepare_mounts(pid)?;
+        let borrowed: Vec<BorrowedFd<'_>> = mounts.iter().map(AsFd::as_fd).collect();
+        waiting.tell(FromParent::Mounts, &borrowed)
+    }
+
+    /// The mounts that need the host's rights, detached and in the plan's order.
+    fn prepare_mounts(&self, pid: Pid) -> Result<Vec<OwnedFd>, Error> {
+        let Some(container) = &self.plan.container else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = container.root.made_by_parent().peekable();
+        if wanted.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let user_namespace = namespaces::open_of(pid, NamespaceType::User)?;
+        let root_of = |map: &[spec::runtime::IdMapping]| {
+            map.iter()
+                .find(|m| m.container_id == 0)
+                .map_or(0, |m| m.host_id)
+        };
+        let mapped = self.plan.id_maps.map(|maps| MappedTo {
+            user_namespace: user_namespace.as_fd(),
+            root_uid: root_of(maps.uids),
+            root_gid: root_of(maps.gids),
+        });
+        Ok(wanted
+            .map(|mount| mount.detach(mapped))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+/// Up to which message the parent listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FromInitEnd {
+    Ready,
+    Closed,
+}
+
+impl Waiting {
+    /// Lets init execute the program and sees to it that it did.
+    pub(crate) fn start(mut self) -> Result<Process, Error> {
+        let started = self
+            .tell(FromParent::Start, &[])
+            .and_then(|()| self.listen(None::<fn(Pid) -> Result<(), Error>>, FromInitEnd::Closed));
+        match started {
+            Ok(()) => Ok(self.process),
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves init waiting at its fifo for another process to start it.
+    pub(crate) fn leave(self) -> Process {
+        self.process
+    }
+
+    fn tell(&self, message: FromParent, fds: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        match tell_init(&self.socket, message, fds) {
+            // Init is gone; what it said last is waiting to be heard.
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(Error::parent(
+                format!("telling the container's init {message:?}"),
+                errno,
+            )),
+        }
+    }
+
+    fn listen<F: FnOnce(Pid) -> Result<(), Error>>(
+        &mut self,
+        mut hooks: Option<F>,
+        end: FromInitEnd,
+    ) -> Result<(), Error> {
+        loop {
+            let message =
+                hear_init(&self.socket).doing(|| "listening to the container's init".to_owned())?;
+            match (message, end) {
+                (FromInit::Ready, FromInitEnd::Ready) | (FromInit::Closed, FromInitEnd::Closed) => {
+                    return Ok(());
+                }
+                (FromInit::Terminal(master), _) => self.process.terminal = Some(master),
+                (FromInit::Failed { step, fault }, _) => return Err(self.failure(step, fault)),
+                (FromInit::RunHooks, FromInitEnd::Ready) => {
+                    if let Some(hooks) = hooks.take() {
+                        hooks(self.process.pid)?;
+                    }
+                    self.tell(FromParent::HooksDone, &[])?;
+                }
+                (FromInit::Closed, FromInitEnd::Ready) => return Err(self.ended_early()),
+                (FromInit::Ready | FromInit::RunHooks, _) => {
+                    return Err(Error::parent(
+                        "following init's order of messages",
+                        Errno::PROTO,
+                    ));
+                }
+            }
+        }
+    }
+
+    fn failure(&self, step: super::Step, fault: crate::error::Fault) -> Error {
+        let found = !matches!(fault.errno, Errno::NOENT | Errno::NOTDIR);
+        if step == super::Step::Execute && !fault.doing.starts_with("executing") {
+            return Error::Executable {
+                why: fault.doing,
+                found,
+            };
+        }
+        let source = fault.errno.into();
+        Error::Init {
+            step,
+            fault,
+            source,
+        }
+    }
+
+    fn ended_early(&self) -> Error {
+        let how = match self.process.wait() {
+            Ok(exit) => format!("{exit:?}"),
+            Err(error) => error.to_string(),
+        };
+        Error::parent(
+            format!("init ended before it was ready ({how})"),
+            Errno::CHILD,
+        )
+    }
+
+    /// Kills and reaps an init that cannot go on.
+    fn abandon(&self) {
+        use rustix::process::{Signal, pidfd_send_signal};
+        // It may have ended by itself, which is as good.
+        let _ = pidfd_send_signal(&self.process.pidfd, Signal::KILL);
+        let _ = self.process.wait();
+    }
+}
+
+fn write_oom_score(pid: Pid, score: i32) -> Result<(), Error> {
+    let path = format!("/proc/{}/oom_score_adj", pid.as_raw_pid());
+    std::fs::write(path, score.to_string()).map_err(|source| Error::Parent {
+        doing: format!(
+            "setting the score of the out-of-memory killer to {score} (lowering it needs \
+             CAP_SYS_RESOURCE)"
+        ),
+        source,
+    })
+}

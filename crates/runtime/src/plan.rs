@@ -1,0 +1,271 @@
+//! The resolved request: everything that `config.json` asks for, checked and put into the form
+//! that init needs, before anything on the machine changes. No kernel object is made here.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
+use spec::runtime::{Config, NamespaceType, Process};
+use spec::state::State;
+
+use crate::capabilities::Sets;
+use crate::cgroup::Paths;
+use crate::error::Error;
+use crate::id_map::IdMaps;
+use crate::namespaces::Namespaces;
+use crate::rootfs::mounts::Mount;
+use crate::rootfs::{Root, options};
+use crate::{rlimits, seccomp, sysctl};
+
+/// What init shall do.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) process: &'a Process,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) envp: Vec<CString>,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) id_maps: Option<IdMaps<'a>>,
+    pub(crate) capabilities: Option<Sets>,
+    pub(crate) seccomp: Option<seccomp::Program>,
+    /// The container to build; `None` joins one that stands already.
+    pub(crate) container: Option<Container<'a>>,
+    /// A program without a container: its rights stay as they are.
+    pub(crate) bare: Option<Bare<'a>>,
+    /// Whether the process is killed when its parent dies.
+    pub(crate) dies_with_parent: bool,
+    /// How many fds after the standard streams the program inherits.
+    pub(crate) preserve_fds: u32,
+}
+
+/// The parts of a plan that only a new container has.
+#[derive(Debug)]
+pub(crate) struct Container<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) root: Root<'a>,
+    pub(crate) no_pivot: bool,
+    /// What hooks are told; the pid is filled in where they run.
+    pub(crate) state: State,
+}
+
+/// What `unshare` and `chroot` want of a root.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bare<'a> {
+    pub(crate) chroot: Option<&'a Path>,
+    pub(crate) fresh_proc: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// Resolves a new container. `cgroup` is where it will be; relative paths are below `bundle`.
+    pub(crate) fn of_container(
+        config: &'a Config,
+        bundle: &Path,
+        cgroup: Option<&'a Paths>,
+        state: State,
+        no_pivot: bool,
+    ) -> Result<Self, Error> {
+        crate::refused::check(config)?;
+        let process = config.process.as_ref().ok_or_else(|| Error::Invalid {
+            key: "process".to_owned(),
+            why: "a container cannot be created without a process".to_owned(),
+        })?;
+        let linux = config.linux.as_ref();
+        let namespaces =
+            Namespaces::resolve(linux.map(|l| l.namespaces.as_slice()).unwrap_or_default())?;
+        if namespaces.is_shared(NamespaceType::Mount) {
+            let why = "a container without a mount namespace of its own would mount on the host";
+            return Err(Error::Invalid {
+                key: "linux.namespaces".into(),
+                why: why.into(),
+            });
+        }
+        if let Some(linux) = linux {
+            sysctl::check(&linux.sysctl, &namespaces)?;
+        }
+        let container = Container {
+            config,
+            root: root(config, bundle, &namespaces, cgroup)?,
+            no_pivot,
+            state,
+        };
+        let id_maps = namespaces
+            .create
+            .contains(sys::clone::Namespaces::USER)
+            .then(|| IdMaps {
+                uids: linux.map(|l| l.uid_mappings.as_slice()).unwrap_or_default(),
+                gids: linux.map(|l| l.gid_mappings.as_slice()).unwrap_or_default(),
+            });
+        let profile = linux.and_then(|l| l.seccomp.as_ref());
+        Ok(Self {
+            id_maps,
+            seccomp: profile
+                .map(seccomp::compile)
+                .transpose()
+                .map_err(Error::Seccomp)?,
+            container: Some(container),
+            ..Self::of_process(process, namespaces)?
+        })
+    }
+
+    /// Resolves a process in the given namespaces, without a container to build.
+    pub(crate) fn of_process(process: &'a Process, namespaces: Namespaces) -> Result<Self, Error> {
+        for limit in &process.rlimits {
+            if rlimits::resource(&limit.kind).is_none() {
+                let why = format!("{:?} is not a resource limit of Linux", limit.kind);
+                return Err(Error::Invalid {
+                    key: "process.rlimits".into(),
+                    why,
+                });
+            }
+        }
+        Ok(Self {
+            process,
+            argv: strings("process.args", &process.args)?,
+            envp: strings("process.env", &process.env)?,
+            namespaces,
+            id_maps: None,
+            capabilities: process
+                .capabilities
+                .as_ref()
+                .map(Sets::resolve)
+                .transpose()
+                .map_err(|why| Error::Invalid {
+                    key: "process.capabilities".into(),
+                    why,
+                })?,
+            seccomp: None,
+            container: None,
+            bare: None,
+            dies_with_parent: false,
+            preserve_fds: 0,
+        })
+    }
+}
+
+fn root<'a>(
+    config: &'a Config,
+    bundle: &Path,
+    namespaces: &Namespaces,
+    cgroup: Option<&'a Paths>,
+) -> Result<Root<'a>, Error> {
+    let linux = config.linux.as_ref();
+    let new_user = namespaces.create.contains(sys::clone::Namespaces::USER);
+    let mounts = resolve_mounts(config, bundle)?;
+    let by_parent = new_user && may_mount();
+    for mount in &mounts {
+        if mount.options.idmap.is_some() && !by_parent {
+            let key = format!("mount {}", mount.destination.display());
+            let why = "id-mapping needs a new user namespace and CAP_SYS_ADMIN on the host";
+            return Err(Error::Invalid {
+                key,
+                why: why.to_owned(),
+            });
+        }
+    }
+    let propagation = match linux.and_then(|l| l.rootfs_propagation.as_deref()) {
+        None | Some("") => None,
+        Some(word) => Some(options::propagation(word).ok_or_else(|| Error::Invalid {
+            key: "linux.rootfsPropagation".to_owned(),
+            why: format!("{word:?} is not one of shared, slave, private, unbindable"),
+        })?),
+    };
+    Ok(Root {
+        mounts,
+        by_parent,
+        readonly: config.root.as_ref().is_some_and(|root| root.readonly),
+        propagation,
+        devices: linux.map(|l| l.devices.as_slice()).unwrap_or_default(),
+        may_mknod: !namespaces.has_user() && has(CapabilitySet::MKNOD),
+        cgroup,
+        masked: linux.map(|l| l.masked_paths.as_slice()).unwrap_or_default(),
+        readonly_paths: linux
+            .map(|l| l.readonly_paths.as_slice())
+            .unwrap_or_default(),
+    })
+}
+
+/// The mounts with the root's first. A mount whose destination is `/` takes the place of
+/// `root.path`: that is how the engine gives a container an overlay as its root.
+fn resolve_mounts(config: &Config, bundle: &Path) -> Result<Vec<Mount>, Error> {
+    let mut mounts = config
+        .mounts
+        .iter()
+        .map(|entry| Mount::resolve(entry, bundle))
+        .collect::<Result<Vec<_>, _>>()?;
+    match mounts
+        .iter()
+        .position(|mount| mount.destination == Path::new("/"))
+    {
+        Some(0) => {}
+        Some(_) => {
+            let why = "the mount of the root must come first".to_owned();
+            return Err(Error::Invalid {
+                key: "mounts".into(),
+                why,
+            });
+        }
+        None => mounts.insert(0, root_bind(config, bundle)?),
+    }
+    Ok(mounts)
+}
+
+fn root_bind(config: &Config, bundle: &Path) -> Result<Mount, Error> {
+    let invalid = |why: String| Error::Invalid {
+        key: "root.path".to_owned(),
+        why,
+    };
+    let root = config
+        .root
+        .as_ref()
+        .ok_or_else(|| invalid("a root is needed".to_owned()))?;
+    let path = bundle.join(&root.path);
+    let path = path
+        .canonicalize()
+        .map_err(|error| invalid(format!("{}: {}", path.display(), lower(&error))))?;
+    if !path.is_dir() {
+        return Err(invalid(format!("{} is not a directory", path.display())));
+    }
+    if path == Path::new("/") {
+        return Err(invalid(
+            "the host's own root cannot be a container's root".to_owned(),
+        ));
+    }
+    let entry = spec::runtime::Mount {
+        destination: "/".into(),
+        kind: Some("bind".to_owned()),
+        source: Some(path),
+        options: vec!["rbind".to_owned()],
+        ..Default::default()
+    };
+    Mount::resolve(&entry, bundle)
+}
+
+fn lower(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such directory".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
+/// Whether the calling process may make mounts of the host.
+fn may_mount() -> bool {
+    has(CapabilitySet::SYS_ADMIN)
+}
+
+fn has(capability: CapabilitySet) -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(capability))
+}
+
+fn strings(key: &str, words: &[String]) -> Result<Vec<CString>, Error> {
+    words
+        .iter()
+        .map(|word| CString::new(word.as_str()))
+        .collect::<Result<_, _>>()
+        .map_err(|_| Error::Invalid {
+            key: key.to_owned(),
+            why: format!(
+                "a string with a null byte cannot be passed ({})",
+                Errno::INVAL
+            ),
+        })
+}

@@ -1,0 +1,136 @@
+//! The order in which a container's root file system is put together, seen from its init. The
+//! change into it is `pivot_root.rs`.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::mount::{
+    MountAttrFlags, MountPropagationFlags as Propagation, MoveMountFlags, mount_change, move_mount,
+};
+use spec::runtime::Device;
+use sys::mount::{MountAttr, mount_setattr};
+
+use super::mounts::{Mount, Source, attach};
+use super::{cgroups, devices};
+use crate::cgroup::Paths;
+use crate::error::{Doing, Fault};
+
+/// A container's root file system, resolved.
+#[derive(Debug)]
+pub(crate) struct Root<'a> {
+    /// The mounts in the order of `config.json`; the first one is the root itself.
+    pub(crate) mounts: Vec<Mount>,
+    /// Whether the parent makes those mounts that need the host's rights.
+    pub(crate) by_parent: bool,
+    /// Make the root read-only once it is complete.
+    pub(crate) readonly: bool,
+    /// The propagation of the finished root.
+    pub(crate) propagation: Option<Propagation>,
+    /// Devices beside the default ones.
+    pub(crate) devices: &'a [Device],
+    /// Whether init can make device nodes.
+    pub(crate) may_mknod: bool,
+    /// The container's cgroup in each hierarchy.
+    pub(crate) cgroup: Option<&'a Paths>,
+    pub(crate) masked: &'a [PathBuf],
+    pub(crate) readonly_paths: &'a [PathBuf],
+}
+
+impl Root<'_> {
+    /// The mounts that the parent makes and sends, in their order.
+    pub(crate) fn made_by_parent(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts
+            .iter()
+            .filter(|mount| self.by_parent && mount.needs_host())
+    }
+
+    /// Mounts everything in a new mount namespace and gives back the new root. `prepared` are the
+    /// mounts that the parent made.
+    pub(crate) fn build(&self, prepared: Vec<OwnedFd>) -> Result<OwnedFd, Fault> {
+        // Nothing that is mounted from here on may show up on the host.
+        mount_change("/", Propagation::DOWNSTREAM | Propagation::REC)
+            .doing(|| "cutting the propagation of mounts to the host".to_owned())?;
+        let mut prepared = VecDeque::from(prepared);
+        let (root_mount, others) = self
+            .mounts
+            .split_first()
+            .ok_or_else(|| Fault::new("finding a root", Errno::INVAL))?;
+        let root = self.detached(root_mount, &mut prepared)?;
+        attach_root(&root)?;
+        root_mount.finish(root.as_fd())?;
+        for mount in others {
+            self.add(root.as_fd(), mount, &mut prepared)?;
+        }
+        if self.makes_devices() {
+            devices::furnish(root.as_fd(), self.devices, self.may_mknod)?;
+        }
+        Ok(root)
+    }
+
+    fn add(
+        &self,
+        root: BorrowedFd<'_>,
+        mount: &Mount,
+        prepared: &mut VecDeque<OwnedFd>,
+    ) -> Result<(), Fault> {
+        if matches!(mount.source, Source::Cgroup) {
+            return cgroups::mount(root, mount, self.cgroup);
+        }
+        let detached = self.detached(mount, prepared)?;
+        attach(root, detached.as_fd(), &mount.destination)?;
+        mount.finish(detached.as_fd())
+    }
+
+    fn detached(&self, mount: &Mount, prepared: &mut VecDeque<OwnedFd>) -> Result<OwnedFd, Fault> {
+        if self.by_parent && mount.needs_host() {
+            let missing = || Fault::new("receiving a mount from the parent", Errno::PROTO);
+            return prepared.pop_front().ok_or_else(missing);
+        }
+        mount.detach(None)
+    }
+
+    /// A /dev that comes from the host or the image has its own nodes.
+    fn makes_devices(&self) -> bool {
+        self.mounts.iter().any(|mount| {
+            mount.destination == Path::new("/dev")
+                && matches!(mount.source, Source::FileSystem { .. })
+        })
+    }
+
+    /// What is left to do once the process stands in the new root.
+    pub(crate) fn close_off(&self) -> Result<(), Fault> {
+        if let Some(flags) = self.propagation {
+            mount_change("/", flags).doing(|| "setting the root's propagation".to_owned())?;
+        }
+        if !self.readonly {
+            return Ok(());
+        }
+        let clause = || "making the root read-only".to_owned();
+        let root = rustix::fs::open(
+            "/",
+            rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .doing(clause)?;
+        let attr = MountAttr {
+            set: MountAttrFlags::MOUNT_ATTR_RDONLY,
+            ..MountAttr::default()
+        };
+        mount_setattr(root.as_fd(), &attr, false).doing(clause)
+    }
+}
+
+/// The new root must be attached somewhere in the mount namespace before it can be pivoted to.
+/// The host's root directory is the one place that is always there and always reachable.
+fn attach_root(root: &OwnedFd) -> Result<(), Fault> {
+    move_mount(
+        root,
+        "",
+        rustix::fs::CWD,
+        "/",
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )
+    .doing(|| "attaching the root file system".to_owned())
+}

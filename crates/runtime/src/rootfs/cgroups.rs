@@ -1,0 +1,76 @@
+//! /sys/fs/cgroup in the container: the container's own cgroup of every hierarchy, bound from the
+//! host's mounts. A bind costs no superblock, and in a cgroup namespace it looks like the root.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_string,
+    fsmount, fsopen, open_tree,
+};
+use sys::mount::{MountAttr, mount_setattr};
+
+use super::mounts::{Mount, attach};
+use crate::cgroup::Paths;
+use crate::error::{Doing, Fault};
+
+/// Mounts the hierarchies at the mount's destination: the one of cgroup v2 there itself, those
+/// of v1 in directories named as on the host. Without a cgroup of its own the container gets an
+/// empty directory.
+pub(super) fn mount(
+    root: BorrowedFd<'_>,
+    mount: &Mount,
+    paths: Option<&Paths>,
+) -> Result<(), Fault> {
+    let attributes = mount.options.attributes.set;
+    let destination = &mount.destination;
+    let hierarchies: Vec<(&str, &Path)> = paths.map(Paths::by_mount_name).unwrap_or_default();
+    if let [("", path)] = hierarchies.as_slice() {
+        return bind(root, path, destination, attributes);
+    }
+    attach(
+        root,
+        empty(attributes - MountAttrFlags::MOUNT_ATTR_RDONLY)?.as_fd(),
+        destination,
+    )?;
+    for (name, path) in hierarchies {
+        bind(root, path, &destination.join(name), attributes)?;
+    }
+    if attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY) {
+        let clause = || format!("making {} read-only", destination.display());
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        let top = sys::path::open_in_root(root, destination, flags).doing(clause)?;
+        let attr = MountAttr {
+            set: MountAttrFlags::MOUNT_ATTR_RDONLY,
+            ..MountAttr::default()
+        };
+        mount_setattr(top.as_fd(), &attr, false).doing(clause)?;
+    }
+    Ok(())
+}
+
+fn bind(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    destination: &Path,
+    attributes: MountAttrFlags,
+) -> Result<(), Fault> {
+    let clause = || format!("mounting the cgroup {}", path.display());
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let clone = open_tree(CWD, path, flags).doing(clause)?;
+    let attr = MountAttr {
+        set: attributes,
+        ..MountAttr::default()
+    };
+    mount_setattr(clone.as_fd(), &attr, false).doing(clause)?;
+    attach(root, clone.as_fd(), destination)
+}
+
+fn empty(attributes: MountAttrFlags) -> Result<std::os::fd::OwnedFd, Fault> {
+    let clause = || "mounting the directory of the cgroup hierarchies".to_owned();
+    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).doing(clause)?;
+    fsconfig_set_string(&context, "mode", "755").doing(clause)?;
+    fsconfig_create(&context).doing(clause)?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(clause)
+}

@@ -1,0 +1,128 @@
+//! The device nodes of /dev: the specification's default ones and those of `config.json`, made
+//! with mknod, or bound from the host where a user namespace forbids mknod; and the customary
+//! symbolic links. Which devices may be used is the cgroup's business.
+//!
+//! Source: runtime-spec, config-linux.md "Default Devices"; runtime-linux.md "Dev symbolic links".
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use spec::runtime::Device;
+
+use super::mounts::attach_at;
+use crate::error::{Doing, Fault};
+
+/// The devices that every container has: name, major, minor.
+const DEFAULT: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// Link in /dev, and where it leads.
+const LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+/// Furnishes the /dev below `root`. `may_mknod` is whether the calling process can make device
+/// nodes here, which needs the host's user namespace.
+pub(super) fn furnish(
+    root: BorrowedFd<'_>,
+    devices: &[Device],
+    may_mknod: bool,
+) -> Result<(), Fault> {
+    let dev = sys::path::create_dir_all_in_root(root, Path::new("/dev"), 0o755)
+        .doing(|| "making /dev".to_owned())?;
+    for (name, major, minor) in DEFAULT {
+        if devices
+            .iter()
+            .any(|device| device.path == Path::new("/dev").join(name))
+        {
+            continue;
+        }
+        let made = if may_mknod {
+            make_node(
+                dev.as_fd(),
+                Path::new(name),
+                FileType::CharacterDevice,
+                (major, minor),
+                0o666,
+            )
+        } else {
+            bind_node(dev.as_fd(), Path::new(name), &Path::new("/dev").join(name))
+        };
+        made.doing(|| format!("making /dev/{name}"))?;
+    }
+    for device in devices {
+        add(root, device, may_mknod).doing(|| format!("making {}", device.path.display()))?;
+    }
+    for (name, target) in LINKS {
+        match rustix::fs::symlinkat(target, &dev, name) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(Fault::new(format!("linking /dev/{name}"), errno)),
+        }
+    }
+    Ok(())
+}
+
+/// One device of `config.json`, whose path is in the container.
+fn add(root: BorrowedFd<'_>, device: &Device, may_mknod: bool) -> Result<(), Errno> {
+    let parent = device.path.parent().ok_or(Errno::INVAL)?;
+    let name = Path::new(device.path.file_name().ok_or(Errno::INVAL)?);
+    let directory = sys::path::create_dir_all_in_root(root, parent, 0o755)?;
+    if !may_mknod {
+        return bind_node(directory.as_fd(), name, &device.path);
+    }
+    let kind = match device.kind.as_str() {
+        "c" | "u" => FileType::CharacterDevice,
+        "b" => FileType::BlockDevice,
+        "p" => FileType::Fifo,
+        _ => return Err(Errno::INVAL),
+    };
+    let number = |n: i64| u32::try_from(n).map_err(|_| Errno::INVAL);
+    let numbers = (number(device.major)?, number(device.minor)?);
+    let mode = device.file_mode.unwrap_or(0o666);
+    make_node(directory.as_fd(), name, kind, numbers, mode)?;
+    let owner = device.uid.map(rustix::fs::Uid::from_raw);
+    let group = device.gid.map(rustix::fs::Gid::from_raw);
+    rustix::fs::chownat(
+        &directory,
+        name,
+        owner,
+        group,
+        rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+    )
+}
+
+fn make_node(
+    directory: BorrowedFd<'_>,
+    name: &Path,
+    kind: FileType,
+    (major, minor): (u32, u32),
+    mode: u32,
+) -> Result<(), Errno> {
+    let mode = Mode::from_raw_mode(mode & 0o7777);
+    let device = rustix::fs::makedev(major, minor);
+    match rustix::fs::mknodat(directory, name, kind, mode, device) {
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
+    }
+}
+
+/// Binds a device node of the host onto an empty file.
+fn bind_node(directory: BorrowedFd<'_>, name: &Path, host: &Path) -> Result<(), Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let node = open_tree(CWD, host, flags)?;
+    let target = sys::path::create_file_in_root(directory, name, 0o666)?;
+    attach_at(node.as_fd(), target.as_fd())
+}

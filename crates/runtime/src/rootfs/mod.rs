@@ -1,0 +1,16 @@
+//! The container's root file system. `build` is the order of the work; each kind of thing in it
+//! has a file of its own.
+
+pub(crate) mod bare;
+pub(crate) mod build;
+mod cgroups;
+mod devices;
+mod masked_paths;
+pub(crate) mod mounts;
+pub(crate) mod options;
+mod overlay;
+pub(crate) mod pivot_root;
+
+pub(crate) use build::Root;
+pub(crate) use masked_paths::mask;
+pub(crate) use overlay::MappedTo;

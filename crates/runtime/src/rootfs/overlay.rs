@@ -1,0 +1,250 @@
+//! The overlay of a container's layers as a detached mount, which the host's mount table never
+//! shows. Which directories are layers is decided by whoever wrote `config.json`.
+//!
+//! With a user namespace made by the host's root, the layers and the writable directory are
+//! id-mapped to it, so that everything on disk keeps canonical ids whatever range the container
+//! runs with. Overlayfs acts with the credentials of whoever creates it, and uid 0 of the host has
+//! no place in the id-mapped upper layer; so the caller takes on the host ids of the container's
+//! root, for file access only, while the overlay is made.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_fd,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, open_tree,
+};
+use sys::fsuid::FsIds;
+use sys::mount::{MountAttr, mount_setattr};
+
+use crate::error::{Doing, Fault};
+
+/// The directories of one overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Overlay {
+    /// Read-only layers, topmost first; at least one.
+    pub(crate) lower: Vec<PathBuf>,
+    /// Where changes are written, with overlayfs' working directory beside it on the same file
+    /// system. Without it the overlay is read-only.
+    pub(crate) writable: Option<(PathBuf, PathBuf)>,
+    /// Other options, handed to overlayfs as they are.
+    pub(crate) options: Vec<String>,
+}
+
+/// Whose ids the layers are seen with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MappedTo<'a> {
+    /// The user namespace of the container.
+    pub(crate) user_namespace: BorrowedFd<'a>,
+    /// The host's ids of the container's root.
+    pub(crate) root_uid: u32,
+    pub(crate) root_gid: u32,
+}
+
+impl Overlay {
+    /// Reads `lowerdir=…`, `upperdir=…`, `workdir=…` and keeps the rest. In `lowerdir`, layers
+    /// are parted by `:`, and `\` takes the meaning from what follows it.
+    pub(crate) fn parse(data: &[String]) -> Result<Self, String> {
+        let (mut lower, mut upper, mut work, mut options) = (Vec::new(), None, None, Vec::new());
+        for option in data {
+            match option.split_once('=') {
+                Some(("lowerdir", value)) => lower = split_layers(value),
+                Some(("upperdir", value)) => upper = Some(PathBuf::from(value)),
+                Some(("workdir", value)) => work = Some(PathBuf::from(value)),
+                _ => options.push(option.clone()),
+            }
+        }
+        if lower.is_empty() {
+            return Err("an overlay needs lowerdir".to_owned());
+        }
+        match (upper, work) {
+            (Some(upper), Some(work)) => Ok(Self {
+                lower,
+                writable: Some((upper, work)),
+                options,
+            }),
+            (None, None) => Ok(Self {
+                lower,
+                writable: None,
+                options,
+            }),
+            _ => Err("an overlay needs upperdir and workdir together".to_owned()),
+        }
+    }
+
+    /// Makes the detached mount.
+    pub(crate) fn mount(
+        &self,
+        attributes: MountAttrFlags,
+        mapped: Option<MappedTo<'_>>,
+    ) -> Result<OwnedFd, Fault> {
+        match mapped {
+            Some(mapped) => self.mount_mapped(attributes, mapped),
+            None => self.mount_plain(attributes),
+        }
+    }
+
+    /// Layers by path: with the ids that they have on disk.
+    fn mount_plain(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
+        let context = open_context()?;
+        for layer in &self.lower {
+            fsconfig_set_string(&context, "lowerdir+", layer.as_path())
+                .doing(|| format!("adding the layer {}", layer.display()))?;
+        }
+        if let Some((upper, work)) = &self.writable {
+            fsconfig_set_string(&context, "upperdir", upper.as_path())
+                .doing(|| format!("adding the writable layer {}", upper.display()))?;
+            fsconfig_set_string(&context, "workdir", work.as_path())
+                .doing(|| format!("adding the work directory {}", work.display()))?;
+        }
+        self.finish(&context, attributes)
+    }
+
+    /// Layers by fd: each a detached, id-mapped clone of the directory.
+    fn mount_mapped(
+        &self,
+        attributes: MountAttrFlags,
+        mapped: MappedTo<'_>,
+    ) -> Result<OwnedFd, Fault> {
+        let layers = self
+            .lower
+            .iter()
+            .map(|layer| mapped_clone(layer, mapped.user_namespace, false))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Upper and work must lie on one mount, so it is their parent that is cloned.
+        let writable = self
+            .writable
+            .as_ref()
+            .map(|(upper, work)| writable_fds(upper, work, mapped.user_namespace))
+            .transpose()?;
+        let _as_container_root = FsIds::assume(mapped.root_uid, mapped.root_gid)
+            .doing(|| "taking on the ids of the container's root for file access".to_owned())?;
+        let context = open_context()?;
+        for (layer, path) in layers.iter().zip(&self.lower) {
+            fsconfig_set_fd(&context, "lowerdir+", layer)
+                .doing(|| format!("adding the layer {}", path.display()))?;
+        }
+        if let Some((upper, work)) = &writable {
+            fsconfig_set_fd(&context, "upperdir", upper)
+                .doing(|| "adding the writable layer".to_owned())?;
+            fsconfig_set_fd(&context, "workdir", work)
+                .doing(|| "adding the work directory".to_owned())?;
+        }
+        self.finish(&context, attributes)
+    }
+
+    fn finish(&self, context: &OwnedFd, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
+        for option in &self.options {
+            match option.split_once('=') {
+                Some((key, value)) => fsconfig_set_string(context, key, value),
+                None => fsconfig_set_flag(context, option.as_str()),
+            }
+            .doing(|| format!("setting the overlay's option {option}"))?;
+        }
+        let layers = || {
+            self.lower
+                .iter()
+                .map(|l| l.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        fsconfig_create(context)
+            .doing(|| format!("making an overlay of {}", layers().join(":")))?;
+        fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+            .doing(|| "mounting the overlay".to_owned())
+    }
+}
+
+fn open_context() -> Result<OwnedFd, Fault> {
+    fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).doing(|| "opening overlayfs".to_owned())
+}
+
+/// A detached clone of the mount below `path`, whose ids are those of the user namespace.
+pub(super) fn mapped_clone(
+    path: &Path,
+    user_namespace: BorrowedFd<'_>,
+    recursive: bool,
+) -> Result<OwnedFd, Fault> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    let clone = open_tree(CWD, path, flags).doing(|| format!("opening {}", path.display()))?;
+    let attr = MountAttr {
+        set: MountAttrFlags::MOUNT_ATTR_IDMAP,
+        userns_fd: Some(user_namespace),
+        ..MountAttr::default()
+    };
+    mount_setattr(clone.as_fd(), &attr, recursive)
+        .doing(|| format!("id-mapping {}", path.display()))?;
+    Ok(clone)
+}
+
+/// The upper and the work directory as fds on one id-mapped clone of their parent.
+fn writable_fds(
+    upper: &Path,
+    work: &Path,
+    user_namespace: BorrowedFd<'_>,
+) -> Result<(OwnedFd, OwnedFd), Fault> {
+    let clause = || format!("opening the writable layer {}", upper.display());
+    let parent = upper
+        .parent()
+        .filter(|parent| work.parent() == Some(*parent));
+    let parent = parent.ok_or(Errno::XDEV).doing(|| {
+        format!(
+            "finding {} and {} in one directory",
+            upper.display(),
+            work.display()
+        )
+    })?;
+    let clone = mapped_clone(parent, user_namespace, false)?;
+    let open = |path: &Path| {
+        let name = path.file_name().ok_or(Errno::INVAL).doing(clause)?;
+        rustix::fs::openat(
+            &clone,
+            name,
+            rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .doing(clause)
+    };
+    Ok((open(upper)?, open(work)?))
+}
+
+fn split_layers(value: &str) -> Vec<PathBuf> {
+    let (mut layers, mut layer, mut characters) = (Vec::new(), String::new(), value.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => layer.extend(characters.next()),
+            ':' => layers.push(PathBuf::from(std::mem::take(&mut layer))),
+            other => layer.push(other),
+        }
+    }
+    layers.push(PathBuf::from(layer));
+    layers.retain(|layer| !layer.as_os_str().is_empty());
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_parted_by_colons_which_can_be_escaped() {
+        assert_eq!(
+            split_layers(r"/a:/b\:c:/d"),
+            [
+                PathBuf::from("/a"),
+                PathBuf::from("/b:c"),
+                PathBuf::from("/d")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_upper_layer_without_a_work_directory_is_refused() {
+        let data = ["lowerdir=/a".to_owned(), "upperdir=/u".to_owned()];
+        assert!(Overlay::parse(&data).is_err());
+    }
+}

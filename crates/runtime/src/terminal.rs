@@ -1,0 +1,109 @@
+//! The pseudo terminal of a container's process: made on the container's own devpts, so that its
+//! path means something inside, while the master goes out to whoever owns the terminal. The
+//! user's side of a terminal lives in the front doors.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType,
+};
+use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
+use spec::runtime::ConsoleSize;
+
+use crate::error::{Doing, Fault};
+use crate::rootfs::mounts::{attach_at, clone_of};
+
+/// Both sides of a terminal.
+pub(crate) struct Terminal {
+    pub(crate) master: OwnedFd,
+    pub(crate) slave: OwnedFd,
+}
+
+/// The device number of a pty multiplexer.
+const PTMX: (u32, u32) = (5, 2);
+
+/// Opens a new pty of the devpts below `root`. The slave is opened through the master and not by
+/// its name, which the container could have replaced (CVE-2025-52565).
+pub(crate) fn open(root: BorrowedFd<'_>, size: Option<ConsoleSize>) -> Result<Terminal, Fault> {
+    let clause = || "opening a terminal in the container's /dev/pts".to_owned();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = sys::path::open_in_root(root, Path::new("/dev/pts/ptmx"), flags).doing(clause)?;
+    let stat = rustix::fs::fstat(&master).doing(clause)?;
+    let (major, minor) = PTMX;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::CharacterDevice
+        || stat.st_rdev != rustix::fs::makedev(major, minor)
+    {
+        return Err(Fault::new(
+            "finding a terminal in /dev/pts/ptmx",
+            Errno::NOTTY,
+        ));
+    }
+    rustix::pty::unlockpt(&master).doing(clause)?;
+    let peer = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let slave = rustix::pty::ioctl_tiocgptpeer(&master, peer).doing(clause)?;
+    if let Some(size) = size {
+        let winsize = Winsize {
+            ws_row: size.height,
+            ws_col: size.width,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&master, winsize).doing(clause)?;
+    }
+    Ok(Terminal { master, slave })
+}
+
+/// Shows the slave as /dev/console below `root`.
+pub(crate) fn bind_console(root: BorrowedFd<'_>, slave: BorrowedFd<'_>) -> Result<(), Fault> {
+    let clause = || "binding /dev/console".to_owned();
+    let target =
+        sys::path::create_file_in_root(root, Path::new("/dev/console"), 0o600).doing(clause)?;
+    attach_at(clone_of(slave).doing(clause)?.as_fd(), target.as_fd()).doing(clause)
+}
+
+/// Makes the slave the calling session's terminal and its standard streams.
+pub(crate) fn take(slave: &OwnedFd) -> Result<(), Fault> {
+    rustix::process::ioctl_tiocsctty(slave).doing(|| "taking the terminal".to_owned())?;
+    use_as_streams(slave.as_fd(), slave.as_fd(), slave.as_fd())
+}
+
+/// Puts three fds in the place of standard input, output and error.
+pub(crate) fn use_as_streams(
+    stdin: BorrowedFd<'_>,
+    stdout: BorrowedFd<'_>,
+    stderr: BorrowedFd<'_>,
+) -> Result<(), Fault> {
+    let clause = || "setting up standard input and output".to_owned();
+    rustix::stdio::dup2_stdin(stdin).doing(clause)?;
+    rustix::stdio::dup2_stdout(stdout).doing(clause)?;
+    rustix::stdio::dup2_stderr(stderr).doing(clause)
+}
+
+/// Hands the master to the listener of `--console-socket`: one message with the name of the
+/// terminal, as runc sends it.
+pub(crate) fn send_master(socket: &Path, master: BorrowedFd<'_>) -> Result<(), Fault> {
+    let clause = || format!("handing the terminal to {}", socket.display());
+    let address = SocketAddrUnix::new(socket).doing(clause)?;
+    let connection = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .doing(clause)?;
+    rustix::net::connect(&connection, &address).doing(clause)?;
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let fds = [master];
+    ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+    let name = [IoSlice::new(b"/dev/ptmx")];
+    rustix::net::sendmsg(&connection, &name, &mut ancillary, SendFlags::NOSIGNAL)
+        .doing(clause)
+        .map(|_| ())
+}
