@@ -69,4 +69,21 @@ pub enum Error {
         #[source]
         errno: Errno,
     },
+    /// Reading or writing a document.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Making, starting, waiting for or deleting the container.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+}
+
+impl Error {
+    /// The exit code that `run` gives for this: 127 no such program, 126 not executable, 125
+    /// anything else.
+    pub(crate) fn exit_code(&self) -> i32 {
+        match self {
+            Error::Runtime(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
 }

@@ -1,7 +1,12 @@
-//! The record of how a container ended: the document `exit.json`. Data
-//! only.
+//! The record of how a container ended: the document `exit.json`. Data and its writing; who
+//! decides when is `run.rs`.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use store::Durability;
+
+use crate::Error;
 
 /// The version of [`ExitRecord`] this binary writes.
 pub const EXIT_VERSION: u32 = 1;
@@ -23,4 +28,22 @@ pub struct ExitRecord {
     pub finished_at: String,
     /// What went wrong on our side: why it never began, or what was lost while it ran.
     pub error: Option<String>,
+}
+
+impl ExitRecord {
+    /// Writes the record in one step: a reader sees the old file, no file, or all of it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] with the path.
+    pub fn write(&self, path: &Path, durability: Durability) -> Result<(), Error> {
+        store::write_json(path, self, durability).map_err(Error::Store)
+    }
+
+    /// Reads the record at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it is not a record.
+    pub fn read(path: &Path) -> Result<Option<ExitRecord>, Error> {
+        store::read_json(path).map_err(Error::Store)
+    }
 }

@@ -2,15 +2,23 @@
 //! terminal and standard input, and writes down how it ended. One per running container, one
 //! thread, one epoll loop. It knows nothing of images, names or networks.
 
-mod clock;
+mod clients;
 mod config;
 mod error;
+mod event_loop;
 mod exit;
+mod farewell;
+mod log;
+mod output;
+mod poller;
 pub mod protocol;
+mod run;
 mod socket;
+mod stdin;
+mod streams;
 
-pub use clock::Time;
 pub use config::{Config, Log};
 pub use error::Error;
 pub use exit::{EXIT_VERSION, ExitRecord};
+pub use run::run;
 pub use socket::connect;
