@@ -1,1 +1,18 @@
-//! Images, layers and the built-in image of the host.
+//! Images: the OCI layout that holds them, layers packed and unpacked, images made from the
+//! host's own files, and the built-in image `host`.
+//!
+//! What a container does with an image (mounts, records, refusing to remove one in use) is the
+//! engine's business: this crate hands it a stack of directories.
+//!
+//! ```text
+//! images/oci-layout  index.json        which manifests there are, and their names
+//!       /blobs/sha256/<hex>            manifests, configurations, layer archives
+//!       /layers/<hex of diff id>/      layers unpacked, in overlayfs' own form
+//!       /host/<key>/                   base layers of the built-in image
+//!       /lock                          flock: shared to use an image, exclusive to change
+//!       /.new-<random>/                things being made, flocked by their maker
+//! ```
+//!
+//! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
+
+pub mod tar;
