@@ -16,3 +16,4 @@
 //! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
 
 pub mod tar;
+pub mod unpack;

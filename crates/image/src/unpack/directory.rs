@@ -1,0 +1,169 @@
+//! The loop over a layer's members: where each goes, and what waits for the end.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::error::failed;
+use super::name::{Place, place};
+use super::whiteout::{self, Mark};
+use super::{Error, Rights, attributes, make};
+use crate::tar::{Entry, Kind, Reader};
+
+/// Of a directory that the layer uses without describing it.
+const IMPLIED_MODE: u32 = 0o755;
+
+/// Unpacks the archive in `stream` into the empty directory `root`, and gives back the stream,
+/// which may hold more bytes behind the archive.
+///
+/// # Errors
+/// At the first member that is refused or fails; what was unpacked before it stays.
+pub fn unpack<R: Read>(root: BorrowedFd<'_>, stream: R, rights: Rights) -> Result<R, Error> {
+    let mut unpacking = Unpacking {
+        root,
+        rights,
+        parent: None,
+        directories: BTreeMap::from([(PathBuf::new(), implied(Path::new("")))]),
+    };
+    let mut archive = Reader::new(stream);
+    while let Some(entry) = archive.next_entry()? {
+        attributes::check(&entry)?;
+        match place(&entry.path)? {
+            Some(place) => unpacking.member(entry, &place, &mut archive)?,
+            None if entry.kind == Kind::Directory => {
+                unpacking.directories.insert(PathBuf::new(), entry);
+            }
+            None => {
+                return Err(Error::Forbidden {
+                    path: entry.path,
+                    what: "a root that is no directory",
+                });
+            }
+        }
+    }
+    unpacking.finish()?;
+    Ok(archive.into_inner())
+}
+
+fn implied(path: &Path) -> Entry {
+    Entry::new(path, Kind::Directory, IMPLIED_MODE)
+}
+
+struct Unpacking<'a> {
+    root: BorrowedFd<'a>,
+    rights: Rights,
+    /// The directory of the last member: most archives go through one after the other.
+    parent: Option<(PathBuf, OwnedFd)>,
+    /// Their modes and times are set last: a directory may be read-only, and making a file in it
+    /// changes its time.
+    directories: BTreeMap<PathBuf, Entry>,
+}
+
+impl Unpacking<'_> {
+    fn member(
+        &mut self,
+        entry: Entry,
+        place: &Place,
+        content: &mut impl Read,
+    ) -> Result<(), Error> {
+        let mark = whiteout::mark(&entry.path, &place.name)?;
+        let parent = self.open_parent(&entry.path, &place.parent)?;
+        let hidden = |errno| failed("hiding what is below", &entry.path, errno);
+        match mark {
+            Mark::Opaque => whiteout::make_opaque(&parent, self.rights).map_err(hidden)?,
+            Mark::Hidden(name) => {
+                whiteout::hide(parent.as_fd(), &name, self.rights).map_err(hidden)?;
+            }
+            Mark::None => self.make(entry, place, parent.as_fd(), content)?,
+        }
+        self.parent = Some((place.parent.clone(), parent));
+        Ok(())
+    }
+
+    /// The directory at `path`, made if need be.
+    fn open_parent(&mut self, member: &Path, path: &Path) -> Result<OwnedFd, Error> {
+        if let Some((there, fd)) = self.parent.take()
+            && there == path
+        {
+            return Ok(fd);
+        }
+        let absolute = Path::new("/").join(path);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        match sys::path::open_in_root(self.root, &absolute, flags) {
+            Err(Errno::NOENT) => {}
+            other => return other.map_err(|e| failed("opening the directory of", member, e)),
+        }
+        for missing in path.ancestors() {
+            let directory = || implied(missing);
+            self.directories
+                .entry(missing.to_owned())
+                .or_insert_with(directory);
+        }
+        sys::path::create_dir_all_in_root(self.root, &absolute, IMPLIED_MODE)
+            .and_then(|_| sys::path::open_in_root(self.root, &absolute, flags))
+            .map_err(|errno| failed("making the directory of", member, errno))
+    }
+
+    fn make(
+        &mut self,
+        entry: Entry,
+        place: &Place,
+        parent: BorrowedFd<'_>,
+        content: &mut impl Read,
+    ) -> Result<(), Error> {
+        let member = make::Member {
+            root: self.root,
+            parent,
+            name: &place.name,
+            entry: &entry,
+            rights: self.rights,
+        };
+        if entry.kind == Kind::Directory {
+            member.directory()?;
+            self.directories
+                .insert(place.parent.join(&place.name), entry);
+            return Ok(());
+        }
+        member.clear()?;
+        match &entry.kind {
+            Kind::HardLink(target) => member.hard_link(target),
+            Kind::SymbolicLink(target) => member.symbolic_link(target),
+            Kind::Fifo => member.fifo(),
+            Kind::CharacterDevice(major, minor) => {
+                member.device(FileType::CharacterDevice, *major, *minor)
+            }
+            Kind::BlockDevice(major, minor) => member.device(FileType::BlockDevice, *major, *minor),
+            Kind::File | Kind::Directory => member.file(content),
+        }
+    }
+
+    /// Sets what was kept for the end, the deepest directories first.
+    fn finish(self) -> Result<(), Error> {
+        for (path, entry) in self.directories.iter().rev() {
+            let directory = match self.open_again(path) {
+                // A later member replaced it by something else.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
+                directory => directory,
+            };
+            directory
+                .and_then(|fd| attributes::set(fd.as_fd(), entry, self.rights))
+                .map_err(|errno| failed("setting the attributes of", path, errno))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a directory that was made; not what a link now at its place leads to.
+    fn open_again(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return sys::path::open_in_root(self.root, Path::new("/"), flags);
+        };
+        let parent = sys::path::open_in_root(self.root, &Path::new("/").join(parent), flags)?;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(parent, name, flags, Mode::empty())
+    }
+}
