@@ -2,7 +2,7 @@
 //! host's own files, and the built-in image `host`.
 //!
 //! What a container does with an image (mounts, records, refusing to remove one in use) is the
-//! engine's business: this crate hands it a stack of directories.
+//! engine's business: this crate hands it a [`Stack`] of directories.
 //!
 //! ```text
 //! images/oci-layout  index.json        which manifests there are, and their names
@@ -15,5 +15,23 @@
 //!
 //! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
 
+mod content;
+mod digest;
+mod error;
+pub mod host;
+mod index;
+mod list;
+pub mod reference;
+mod remove;
+mod scratch;
+mod stack;
 pub mod tar;
 pub mod unpack;
+
+pub use content::{Exclusive, Images, Shared};
+pub use digest::Digest;
+pub use error::Error;
+pub use list::{Found, Image, NamedBy};
+pub use reference::Reference;
+pub use remove::Removal;
+pub use stack::{Extra, Stack};
