@@ -17,20 +17,26 @@
 
 mod content;
 mod digest;
+mod elf;
 mod error;
+mod from_host;
 pub mod host;
 mod index;
+mod layer;
 mod list;
 pub mod reference;
 mod remove;
 mod scratch;
+mod script;
 mod stack;
 pub mod tar;
+mod tree;
 pub mod unpack;
 
 pub use content::{Exclusive, Images, Shared};
 pub use digest::Digest;
 pub use error::Error;
+pub use from_host::FromHost;
 pub use list::{Found, Image, NamedBy};
 pub use reference::Reference;
 pub use remove::Removal;
