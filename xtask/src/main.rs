@@ -1,3 +1,43 @@
-//! The project's own tasks: `test`, `tidy`, `bench`.
+//! The project's own tasks, run as `cargo xtask <task>`. This file only names them; each task has
+//! a file of its own.
 
-fn main() {}
+mod packages;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  test [FILTER]       install what the tests need, build, run every test as root and as an
+                      ordinary user, and check that nothing is left behind
+  tidy                check the rules of the house that the compiler cannot check
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => test::run(rest),
+        Some("tidy") => tidy::run(rest),
+        Some(test::SUPERVISE) => test::supervise(rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The Debian packages the tests use, in one list, and their installation. A test whose program
+//! is missing all the same says so itself and is skipped.
+
+use std::process::{Command, Stdio};
+
+/// A program a test runs, and the Debian package that brings it.
+struct Needed {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const NEEDED: &[Needed] = &[
+    Needed {
+        program: "gcc",
+        package: "gcc",
+        why: "links test programs with odd libraries",
+    },
+    Needed {
+        program: "busybox",
+        package: "busybox-static",
+        why: "a root of one static file",
+    },
+    Needed {
+        program: "strace",
+        package: "strace",
+        why: "kills wharf at a chosen system call",
+    },
+    Needed {
+        program: "ps",
+        package: "procps",
+        why: "the container from the host runs it",
+    },
+];
+
+/// Installs what is missing when the caller is root; otherwise only says what is missing.
+pub(crate) fn install() {
+    let missing: Vec<&Needed> = NEEDED
+        .iter()
+        .filter(|needed| !is_installed(needed))
+        .collect();
+    if missing.is_empty() {
+        println!("packages: all present");
+        return;
+    }
+    for needed in &missing {
+        println!("packages: {} is missing ({})", needed.package, needed.why);
+    }
+    if !rustix::process::geteuid().is_root() {
+        println!("packages: not root, so nothing is installed; tests that need these are skipped");
+        return;
+    }
+    let packages: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
+    println!("packages: apt-get install {}", packages.join(" "));
+    if !apt(&["update"]) || !apt(&[&["install", "--no-install-recommends"], &*packages].concat()) {
+        println!("packages: apt-get failed; tests that need these are skipped");
+    }
+}
+
+fn apt(arguments: &[&str]) -> bool {
+    Command::new("apt-get")
+        .args(["--quiet=2", "--yes"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn is_installed(needed: &Needed) -> bool {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
+        .iter()
+        .any(|directory| {
+            std::path::Path::new(directory)
+                .join(needed.program)
+                .exists()
+        })
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask test`: installs, builds, runs every test as root and as an ordinary user, and
+//! looks for what was left behind. Here is the order of it; each step is a file in `test/`.
+
+mod artifacts;
+mod leftovers;
+mod pass;
+mod supervisor;
+mod tally;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+pub(crate) use supervisor::{SUPERVISE, supervise};
+
+use crate::{packages, tidy};
+use pass::{Pass, User};
+use tally::Tally;
+
+/// Runs everything whose name contains the optional filter; true when nothing failed.
+pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
+    let filter = match arguments {
+        [] => "",
+        [filter] if !filter.starts_with('-') => filter,
+        [other, ..] => return Err(format!("test takes one optional FILTER, got '{other}'")),
+    };
+    packages::install();
+    let mut tally = Tally::default();
+    tally.check("tidy", tidy::run(&[])?);
+
+    let directory = RunDirectory::make()?;
+    let artifacts = artifacts::build(&directory.path.join("bin"))?;
+    let before = leftovers::Snapshot::take();
+    for &user in User::to_run_as() {
+        let home = directory.home(user)?;
+        println!("tests as {user}:");
+        Pass {
+            user,
+            home: &home,
+            artifacts: &artifacts,
+            filter,
+        }
+        .run(&mut tally)?;
+    }
+    let left = before.left_behind(&directory.path);
+    for thing in &left {
+        println!("left behind: {thing}");
+    }
+    tally.check("nothing is left behind", left.is_empty());
+    drop(directory);
+    Ok(tally.report())
+}
+
+/// The directory of one run, below /tmp so that an ordinary user reaches it; removed at the end.
+struct RunDirectory {
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    fn make() -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("wharf-test-{}", std::process::id()));
+        make(&path, 0o755)?;
+        make(&path.join("bin"), 0o755)?;
+        Ok(RunDirectory { path })
+    }
+
+    /// The home of a user: where its tests put whatever they make.
+    fn home(&self, user: User) -> Result<PathBuf, String> {
+        let home = self.path.join(user.directory());
+        make(&home, 0o700)?;
+        if let Some(id) = user.id_to_become() {
+            std::os::unix::fs::chown(&home, Some(id), Some(id))
+                .map_err(|error| format!("cannot give {} away: {error}", home.display()))?;
+        }
+        Ok(home)
+    }
+}
+
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("xtask: cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn make(path: &Path, mode: u32) -> Result<(), String> {
+    fs::create_dir(path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(|error| format!("cannot make {}: {error}", path.display()))
+}

@@ -1,0 +1,103 @@
+//! Builds wharf and the test programs, and puts them where an ordinary user can run them too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::workspace;
+
+/// What a build brought.
+pub(super) struct Artifacts {
+    /// The wharf binary, in the run's directory.
+    pub(super) wharf: PathBuf,
+    pub(super) tests: Vec<TestProgram>,
+}
+
+/// One test program: a crate's unit tests or one integration suite.
+pub(super) struct TestProgram {
+    /// As people name it: `wharf-sys`, or `wharf-tests/lifecycle`.
+    pub(super) name: String,
+    pub(super) program: PathBuf,
+    /// The directory of its package, the working directory Cargo promises to a test.
+    pub(super) package: PathBuf,
+}
+
+/// Builds in the development profile and links every program into `directory`.
+pub(super) fn build(directory: &Path) -> Result<Artifacts, String> {
+    println!("building wharf and the tests");
+    let messages = cargo(&["build", "--package", "wharf"])?;
+    let wharf = messages
+        .iter()
+        .find_map(|message| message["executable"].as_str())
+        .ok_or("cargo built no wharf binary")?;
+    let wharf = link(Path::new(wharf), directory, "wharf")?;
+
+    let mut tests = Vec::new();
+    for message in cargo(&["test", "--workspace", "--no-run"])? {
+        let executable = message["executable"].as_str();
+        let (Some(executable), Some(true)) = (executable, message["profile"]["test"].as_bool())
+        else {
+            continue;
+        };
+        tests.push(test_program(&message, Path::new(executable), directory)?);
+    }
+    tests.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Artifacts { wharf, tests })
+}
+
+fn test_program(
+    message: &Value,
+    executable: &Path,
+    directory: &Path,
+) -> Result<TestProgram, String> {
+    let manifest = message["manifest_path"].as_str().map(Path::new);
+    let package = manifest
+        .and_then(Path::parent)
+        .ok_or_else(|| format!("cargo named no package for {}", executable.display()))?;
+    let target = message["target"]["name"].as_str().unwrap_or_default();
+    let is_suite = message["target"]["kind"][0].as_str() == Some("test");
+    let folder = package.file_name().unwrap_or_default().to_string_lossy();
+    let name = if is_suite {
+        format!("{folder}/{target}")
+    } else {
+        target.replace('_', "-")
+    };
+    let program = link(executable, directory, &name.replace('/', "-"))?;
+    Ok(TestProgram {
+        name,
+        program,
+        package: package.to_path_buf(),
+    })
+}
+
+/// A hard link, or a copy where the directory is on another filesystem.
+fn link(program: &Path, directory: &Path, name: &str) -> Result<PathBuf, String> {
+    let target = directory.join(name);
+    fs::hard_link(program, &target)
+        .or_else(|_| fs::copy(program, &target).map(|_| ()))
+        .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
+    Ok(target)
+}
+
+/// Runs Cargo, its own messages to the terminal, and returns what it says of its artifacts.
+fn cargo(arguments: &[&str]) -> Result<Vec<Value>, String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program)
+        .args(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(workspace::root())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo {} failed", arguments.join(" ")));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect())
+}

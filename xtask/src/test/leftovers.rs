@@ -1,0 +1,104 @@
+//! What a run of the tests may not leave on the machine: mounts, cgroups, network namespaces,
+//! files of ours outside the run's directory. Processes and temporary files are found test by
+//! test by the supervisor.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Places where the engine keeps things by default; a test uses its own roots, never these.
+const OURS: &[&str] = &["/run/wharf", "/var/lib/wharf", "/run/netns"];
+
+/// The machine's state before the tests.
+pub(super) struct Snapshot {
+    cgroups: BTreeSet<PathBuf>,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Snapshot {
+    pub(super) fn take() -> Self {
+        Snapshot {
+            cgroups: cgroups(),
+            files: files(),
+        }
+    }
+
+    /// What is there now and was not before, in words.
+    pub(super) fn left_behind(&self, run_directory: &Path) -> Vec<String> {
+        let mounts = mounts(run_directory)
+            .into_iter()
+            .map(|mount| format!("mount {mount}"));
+        let new_cgroups = cgroups()
+            .into_iter()
+            .filter(|path| !self.cgroups.contains(path));
+        // One with a process in it belongs to somebody who lives; ours are all dead by now.
+        let cgroups = new_cgroups
+            .filter(|path| path.exists() && !is_populated(path))
+            .map(|path| format!("cgroup {}", path.display()));
+        let files = files()
+            .into_iter()
+            .filter(|path| !self.files.contains(path));
+        let files = files.map(|path| format!("file {}", path.display()));
+        mounts.chain(cgroups).chain(files).collect()
+    }
+}
+
+/// Mount points below the directory of the run or below a place of ours.
+fn mounts(run_directory: &Path) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let is_ours = |point: &&str| {
+        let point = Path::new(point);
+        point.starts_with(run_directory) || OURS.iter().any(|ours| point.starts_with(ours))
+    };
+    points.filter(is_ours).map(str::to_owned).collect()
+}
+
+/// Every cgroup of every hierarchy.
+fn cgroups() -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut pending = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(directory) = pending.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                pending.push(entry.path());
+            }
+        }
+        found.insert(directory);
+    }
+    found
+}
+
+fn is_populated(cgroup: &Path) -> bool {
+    let own = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    let below = || fs::read_dir(cgroup).ok().into_iter().flatten().flatten();
+    !own.is_empty()
+        || below().any(|entry| {
+            entry.file_type().is_ok_and(|kind| kind.is_dir()) && is_populated(&entry.path())
+        })
+}
+
+/// The places of ours and what is in them, two levels deep.
+fn files() -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for place in OURS
+        .iter()
+        .map(PathBuf::from)
+        .filter(|place| place.exists())
+    {
+        for first in entries(&place) {
+            found.extend(entries(&first));
+            found.insert(first);
+        }
+        found.insert(place);
+    }
+    found
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).ok().into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
