@@ -12,19 +12,9 @@ struct Needed {
 
 const NEEDED: &[Needed] = &[
     Needed {
-        program: "gcc",
+        program: "cc",
         package: "gcc",
         why: "links test programs with odd libraries",
-    },
-    Needed {
-        program: "busybox",
-        package: "busybox-static",
-        why: "a root of one static file",
-    },
-    Needed {
-        program: "strace",
-        package: "strace",
-        why: "kills wharf at a chosen system call",
     },
     Needed {
         program: "ps",

@@ -1,6 +1,7 @@
 //! Builds wharf and the test programs, and puts them where an ordinary user can run them too.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,8 @@ use crate::workspace;
 pub(super) struct Artifacts {
     /// The wharf binary, in the run's directory.
     pub(super) wharf: PathBuf,
+    /// This program, likewise: every test runs below it.
+    pub(super) xtask: PathBuf,
     pub(super) tests: Vec<TestProgram>,
 }
 
@@ -33,6 +36,8 @@ pub(super) fn build(directory: &Path) -> Result<Artifacts, String> {
         .find_map(|message| message["executable"].as_str())
         .ok_or("cargo built no wharf binary")?;
     let wharf = link(Path::new(wharf), directory, "wharf")?;
+    let xtask = std::env::current_exe().map_err(|error| format!("cannot find xtask: {error}"))?;
+    let xtask = link(&xtask, directory, "xtask")?;
 
     let mut tests = Vec::new();
     for message in cargo(&["test", "--workspace", "--no-run"])? {
@@ -44,7 +49,11 @@ pub(super) fn build(directory: &Path) -> Result<Artifacts, String> {
         tests.push(test_program(&message, Path::new(executable), directory)?);
     }
     tests.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Artifacts { wharf, tests })
+    Ok(Artifacts {
+        wharf,
+        xtask,
+        tests,
+    })
 }
 
 fn test_program(
@@ -72,11 +81,14 @@ fn test_program(
     })
 }
 
-/// A hard link, or a copy where the directory is on another filesystem.
+/// A hard link, or a copy where the directory is on another filesystem; all may run it, whatever
+/// the umask of the build was.
 fn link(program: &Path, directory: &Path, name: &str) -> Result<PathBuf, String> {
     let target = directory.join(name);
+    let everybody = fs::Permissions::from_mode(0o755);
     fs::hard_link(program, &target)
         .or_else(|_| fs::copy(program, &target).map(|_| ()))
+        .and_then(|()| fs::set_permissions(&target, everybody))
         .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
     Ok(target)
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -133,8 +134,9 @@ impl Pass<'_> {
     /// Runs the test below a supervisor, in a temporary directory of its own.
     fn supervised(&self, test: &Test, directory: &Path, log: &Path) -> std::io::Result<bool> {
         fs::create_dir(directory)?;
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?;
         let log = File::create(log)?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(&self.artifacts.xtask);
         command
             .arg(SUPERVISE)
             .args([directory, &test.program.program])

@@ -48,7 +48,11 @@ pub(super) fn check(path: &str, manifest: &str) -> Vec<Violation> {
             format!("crate '{name}' has no level in xtask/src/tidy/levels.rs"),
         )];
     };
-    dependencies(manifest)
+    let mut found = Vec::new();
+    if !manifest.contains(lints_of(name)) {
+        found.push(at(1, format!("the lints lack {:?}", lints_of(name))));
+    }
+    let upwards = dependencies(manifest)
         .into_iter()
         .filter_map(|(line, dependency)| {
             let other = level(dependency)?;
@@ -58,8 +62,18 @@ pub(super) fn check(path: &str, manifest: &str) -> Vec<Violation> {
                  dependencies point down only"
             );
             (!allowed).then(|| at(line, problem))
-        })
-        .collect()
+        });
+    found.extend(upwards);
+    found
+}
+
+/// What a crate's manifest says of lints: all of the workspace's, but `sys` repeats them without
+/// the one against `unsafe`, and must keep the one that asks for `// SAFETY:`.
+fn lints_of(name: &str) -> &'static str {
+    match name {
+        "sys" => "undocumented_unsafe_blocks = ",
+        _ => "[lints]\nworkspace = true",
+    }
 }
 
 /// The names in `[dependencies]` and `[build-dependencies]` with their lines, without the prefix
@@ -85,12 +99,15 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
 mod tests {
     use super::*;
 
+    /// What the rule says of a crate with these dependencies.
+    fn problems(name: &str, dependencies: &str) -> Vec<Violation> {
+        let manifest = format!("{dependencies}\n{}\n", lints_of(name));
+        check(&format!("crates/{name}/Cargo.toml"), &manifest)
+    }
+
     #[test]
     fn a_dependency_upwards_is_a_violation() {
-        let found = check(
-            "crates/image/Cargo.toml",
-            "[dependencies]\nengine.workspace = true\n",
-        );
+        let found = problems("image", "[dependencies]\nengine.workspace = true\n");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].line, 2);
     }
@@ -98,24 +115,29 @@ mod tests {
     #[test]
     fn a_dependency_sideways_is_a_violation_unless_drawn() {
         let sideways = "[dependencies]\nruntime.workspace = true\n";
-        assert_eq!(check("crates/image/Cargo.toml", sideways).len(), 1);
-        assert!(check("crates/monitor/Cargo.toml", sideways).is_empty());
+        assert_eq!(problems("image", sideways).len(), 1);
+        assert!(problems("monitor", sideways).is_empty());
     }
 
     #[test]
     fn a_dependency_downwards_is_fine() {
         let down = "[dependencies]\nwharf-sys = { path = \"../sys\" }\nserde = \"1\"\n";
-        assert!(check("crates/runtime/Cargo.toml", down).is_empty());
+        assert!(problems("runtime", down).is_empty());
     }
 
     #[test]
     fn dev_dependencies_have_no_level() {
         let upwards = "[dev-dependencies]\nengine.workspace = true\n";
-        assert!(check("crates/sys/Cargo.toml", upwards).is_empty());
+        assert!(problems("sys", upwards).is_empty());
     }
 
     #[test]
     fn a_crate_without_a_level_is_a_violation() {
-        assert_eq!(check("crates/dock/Cargo.toml", "").len(), 1);
+        assert_eq!(problems("dock", "").len(), 1);
+    }
+
+    #[test]
+    fn a_crate_without_its_lints_is_a_violation() {
+        assert_eq!(check("crates/sys/Cargo.toml", "[package]\n").len(), 1);
     }
 }
