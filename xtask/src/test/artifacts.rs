@@ -1,6 +1,7 @@
 //! Builds wharf and the test programs, and puts them where an ordinary user can run them too.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,9 +36,13 @@ pub(super) fn build(directory: &Path) -> Result<Artifacts, String> {
         .iter()
         .find_map(|message| message["executable"].as_str())
         .ok_or("cargo built no wharf binary")?;
-    let wharf = link(Path::new(wharf), directory, "wharf")?;
+    let wharf = link(Path::new(wharf), &directory.join("wharf"))?;
     let xtask = std::env::current_exe().map_err(|error| format!("cannot find xtask: {error}"))?;
-    let xtask = link(&xtask, directory, "xtask")?;
+    let xtask = link(&xtask, &directory.join("xtask"))?;
+    // The programs of the tests have the names of what they test, so they get a place apart.
+    let directory = directory.join("tests");
+    fs::create_dir(&directory)
+        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
 
     let mut tests = Vec::new();
     for message in cargo(&["test", "--workspace", "--no-run"])? {
@@ -46,7 +51,7 @@ pub(super) fn build(directory: &Path) -> Result<Artifacts, String> {
         else {
             continue;
         };
-        tests.push(test_program(&message, Path::new(executable), directory)?);
+        tests.push(test_program(&message, Path::new(executable), &directory)?);
     }
     tests.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Artifacts {
@@ -73,7 +78,9 @@ fn test_program(
     } else {
         target.replace('_', "-")
     };
-    let program = link(executable, directory, &name.replace('/', "-"))?;
+    // Cargo's own file name is unique: it ends in a hash.
+    let file = executable.file_name().unwrap_or_default();
+    let program = link(executable, &directory.join(file))?;
     Ok(TestProgram {
         name,
         program,
@@ -83,14 +90,16 @@ fn test_program(
 
 /// A hard link, or a copy where the directory is on another filesystem; all may run it, whatever
 /// the umask of the build was.
-fn link(program: &Path, directory: &Path, name: &str) -> Result<PathBuf, String> {
-    let target = directory.join(name);
+fn link(program: &Path, target: &Path) -> Result<PathBuf, String> {
     let everybody = fs::Permissions::from_mode(0o755);
-    fs::hard_link(program, &target)
-        .or_else(|_| fs::copy(program, &target).map(|_| ()))
-        .and_then(|()| fs::set_permissions(&target, everybody))
+    fs::hard_link(program, target)
+        .or_else(|error| match error.kind() {
+            ErrorKind::CrossesDevices => fs::copy(program, target).map(|_| ()),
+            _ => Err(error),
+        })
+        .and_then(|()| fs::set_permissions(target, everybody))
         .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
-    Ok(target)
+    Ok(target.to_path_buf())
 }
 
 /// Runs Cargo, its own messages to the terminal, and returns what it says of its artifacts.
