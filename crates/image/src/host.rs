@@ -34,19 +34,19 @@ pub fn is_built_in(name: &str) -> bool {
 /// # Errors
 /// When the base layer cannot be made.
 pub(crate) fn stack(images: &Images) -> Result<Stack, Error> {
-    let base = base(images)?;
+    let state = key::State::look()?;
+    let base = images.host_bases().join(&state.key);
     if !base.exists() {
         make(images, &base)?;
     }
-    let mut extra = vec![extra("usr")];
-    extra.extend(key::separate_directories().map(extra_of));
+    let programs = std::iter::once("usr").chain(state.separate);
     let shell = match Path::new("/bin/bash").exists() {
         true => "/bin/bash",
         false => "/bin/sh",
     };
     Ok(Stack {
         root: vec![base],
-        extra,
+        extra: programs.map(extra).collect(),
         config: ContainerDefaults {
             env: vec![PATH.to_owned()],
             cmd: vec![shell.to_owned()],
@@ -59,7 +59,7 @@ pub(crate) fn stack(images: &Images) -> Result<Stack, Error> {
 
 /// Where the base layer for the host as it is now belongs.
 pub(crate) fn base(images: &Images) -> Result<PathBuf, Error> {
-    Ok(images.host_bases().join(key::key()?))
+    Ok(images.host_bases().join(key::State::look()?.key))
 }
 
 fn extra(name: &str) -> Extra {
@@ -68,10 +68,6 @@ fn extra(name: &str) -> Extra {
         destination: path.clone(),
         lower: path,
     }
-}
-
-fn extra_of(name: &'static str) -> Extra {
-    extra(name)
 }
 
 /// Makes the base layer beside its place, and moves it there; somebody else may have been faster.
