@@ -81,3 +81,6 @@ fn make(images: &Images, place: &Path) -> Result<(), Error> {
         Err(errno) => Err(Error::errno("naming", place)(errno)),
     }
 }
+
+#[cfg(test)]
+mod tests;
