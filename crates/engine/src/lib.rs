@@ -1,1 +1,31 @@
-//! Containers and images: where the primitives meet.
+//! The engine: containers and images, where the primitives meet. Front doors call it; it never
+//! prints, reads no environment variables and starts no threads. Everything it has to know of its
+//! surroundings is passed to [`Engine::open`].
+
+mod claim;
+mod container;
+mod error;
+mod host;
+mod images;
+mod info;
+mod kind;
+mod paths;
+mod prepare;
+mod program;
+
+pub use container::*;
+pub use error::Error;
+pub use host::Host;
+pub use images::ImageSummary;
+pub use info::Info;
+pub use kind::Kind;
+pub use paths::Paths;
+pub use program::{MONITOR_VERB, REMOVE_VERB};
+
+/// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a
+/// method, defined in the file of its name.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    paths: Paths,
+    host: Host,
+}

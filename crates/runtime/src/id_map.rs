@@ -39,6 +39,29 @@ pub(crate) fn write(pid: Pid, maps: IdMaps<'_>) -> Result<(), Error> {
     write_unprivileged(&process, pid, maps)
 }
 
+/// The host's user and group id of root in the user namespace of the process `pid`.
+pub(crate) fn root_of(pid: Pid) -> Result<(u32, u32), Fault> {
+    let of = |file: &str| {
+        let path = format!("/proc/{}/{file}", pid.as_raw_pid());
+        let text = std::fs::read_to_string(&path).doing(|| format!("reading {path}"))?;
+        root_in(&text)
+            .ok_or(Errno::OVERFLOW)
+            .doing(|| format!("finding root in {path}"))
+    };
+    Ok((of("uid_map")?, of("gid_map")?))
+}
+
+/// What 0 is mapped to.
+fn root_in(map: &str) -> Option<u32> {
+    map.lines().find_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(0u32)), Some(Ok(host_id))) => Some(host_id),
+            _ => None,
+        }
+    })
+}
+
 /// An ordinary user may map its own id alone, and its group only after giving up `setgroups`; for
 /// more the set-uid tools of the host must vouch.
 fn write_unprivileged(process: &OwnedFd, pid: Pid, maps: IdMaps<'_>) -> Result<(), Error> {
@@ -132,6 +155,13 @@ mod tests {
     fn a_map_has_a_line_for_each_range() {
         let map = [mapping(0, 1000, 1), mapping(1, 100_000, 65536)];
         assert_eq!(lines(&map), "0 1000 1\n1 100000 65536\n");
+    }
+
+    #[test]
+    fn root_is_found_wherever_it_stands_in_the_map() {
+        let map = "         1     100000      65535\n         0       1000          1\n";
+        assert_eq!(root_in(map), Some(1000));
+        assert_eq!(root_in("         1     100000      65535\n"), None);
     }
 
     #[test]

@@ -30,7 +30,13 @@ impl Namespaces {
         for entry in list {
             match &entry.path {
                 None => namespaces.create |= flag(entry.kind),
-                Some(path) => namespaces.join.push((entry.kind, open(path)?)),
+                Some(path) => {
+                    let fd = open(path)?;
+                    // The kernel refuses to join the user namespace one is in.
+                    if !is_own(entry.kind, &fd)? {
+                        namespaces.join.push((entry.kind, fd));
+                    }
+                }
             }
         }
         Ok(namespaces)
@@ -39,13 +45,10 @@ impl Namespaces {
     /// All namespaces of a running process that differ from the caller's own.
     pub(crate) fn of_process(pid: Pid) -> Result<Self, Fault> {
         let mut join = Vec::with_capacity(8);
-        for kind in ENTRY_ORDER {
-            let theirs = format!("/proc/{}/ns/{}", pid.as_raw_pid(), file_name(kind));
-            let ours = format!("/proc/self/ns/{}", file_name(kind));
+        for kind in NamespaceType::ALL {
+            let theirs = format!("/proc/{}/ns/{}", pid.as_raw_pid(), kind.proc_name());
             let fd = open(Path::new(&theirs))?;
-            let their_stat = rustix::fs::fstat(&fd).doing(|| format!("looking at {theirs}"))?;
-            let our_stat = rustix::fs::stat(&ours).doing(|| format!("looking at {ours}"))?;
-            if (their_stat.st_dev, their_stat.st_ino) != (our_stat.st_dev, our_stat.st_ino) {
+            if !is_own(kind, &fd)? {
                 join.push((kind, fd));
             }
         }
@@ -77,44 +80,54 @@ impl Namespaces {
     /// cgroup, since the namespace's root is where its maker stands; the time namespace because
     /// its offsets can only be set while nobody is inside.
     pub(crate) fn at_clone(&self) -> Set {
-        if self.needs_middle() {
-            Set::empty()
-        } else {
-            self.create - Set::CGROUP - Set::TIME
-        }
+        self.create - Set::CGROUP - Set::TIME
     }
 
-    /// Whether a process in between must join the user namespace before the pid namespace can be
-    /// made or joined there with that namespace's rights.
-    pub(crate) fn needs_middle(&self) -> bool {
-        self.joined(NamespaceType::User).is_some()
-            && (self.create.contains(Set::PID) || self.joined(NamespaceType::Pid).is_some())
+    /// What the child makes once it is in its cgroup.
+    pub(crate) fn by_child(&self) -> Set {
+        self.create & (Set::CGROUP | Set::TIME)
     }
 
-    /// Joins in the calling process, in the one order that keeps the right to go on: the user
-    /// namespace first, the mount namespace last but pid (whose effect is on children).
-    pub(crate) fn enter(&self, wanted: impl Fn(NamespaceType) -> bool) -> Result<(), Fault> {
-        for kind in ENTRY_ORDER {
-            if let Some(fd) = self.joined(kind).filter(|_| wanted(kind)) {
-                rustix::thread::move_into_link_name_space(fd, Some(link_type(kind)))
-                    .doing(|| format!("joining the {} namespace", kind.name()))?;
-            }
+    /// Joins in the calling process. Whoever has rights on the host uses them for all others
+    /// before the user namespace takes them away, since they need not belong to it; whoever has
+    /// none gets them from the user namespace first. The mount namespace is left to
+    /// [`Namespaces::enter_mount`], since our /proc goes with it.
+    pub(crate) fn enter(&self) -> Result<(), Fault> {
+        let user_last = has_rights_on_host();
+        let first = (!user_last).then_some(NamespaceType::User);
+        let last = user_last.then_some(NamespaceType::User);
+        let order = first.into_iter().chain(ENTRY_ORDER).chain(last);
+        for (kind, fd) in order.filter_map(|kind| Some((kind, self.joined(kind)?))) {
+            join(kind, fd)?;
         }
         Ok(())
     }
+
+    /// Joins the mount namespace, if one is joined.
+    pub(crate) fn enter_mount(&self) -> Result<(), Fault> {
+        let mount = self.joined(NamespaceType::Mount);
+        mount.map_or(Ok(()), |fd| join(NamespaceType::Mount, fd))
+    }
 }
 
-/// The user namespace first: it gives the rights over the others it owns. The mount namespace is
-/// entered last, since paths change with it.
-const ENTRY_ORDER: [NamespaceType; 8] = [
-    NamespaceType::User,
+fn join(kind: NamespaceType, fd: BorrowedFd<'_>) -> Result<(), Fault> {
+    rustix::thread::move_into_link_name_space(fd, Some(link_type(kind)))
+        .doing(|| format!("joining the {kind} namespace"))
+}
+
+fn has_rights_on_host() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
+}
+
+/// All but the user and the mount namespace.
+const ENTRY_ORDER: [NamespaceType; 6] = [
     NamespaceType::Pid,
     NamespaceType::Network,
     NamespaceType::Ipc,
     NamespaceType::Uts,
     NamespaceType::Time,
     NamespaceType::Cgroup,
-    NamespaceType::Mount,
 ];
 
 /// Makes the namespaces of `set` for the calling process.
@@ -127,7 +140,7 @@ pub(crate) fn open_of(pid: Pid, kind: NamespaceType) -> Result<OwnedFd, Fault> {
     open(Path::new(&format!(
         "/proc/{}/ns/{}",
         pid.as_raw_pid(),
-        file_name(kind)
+        kind.proc_name()
     )))
 }
 
@@ -147,6 +160,14 @@ fn open(path: &Path) -> Result<OwnedFd, Fault> {
         .doing(|| format!("opening the namespace {}", path.display()))
 }
 
+/// Whether a namespace is the calling process's own.
+fn is_own(kind: NamespaceType, namespace: &OwnedFd) -> Result<bool, Fault> {
+    let ours = format!("/proc/self/ns/{}", kind.proc_name());
+    let theirs = rustix::fs::fstat(namespace).doing(|| format!("looking at a {kind} namespace"))?;
+    let own = rustix::fs::stat(&ours).doing(|| format!("looking at {ours}"))?;
+    Ok((own.st_dev, own.st_ino) == (theirs.st_dev, theirs.st_ino))
+}
+
 /// The `clone` flag of a kind.
 pub(crate) fn flag(kind: NamespaceType) -> Set {
     match kind {
@@ -158,20 +179,6 @@ pub(crate) fn flag(kind: NamespaceType) -> Set {
         NamespaceType::User => Set::USER,
         NamespaceType::Cgroup => Set::CGROUP,
         NamespaceType::Time => Set::TIME,
-    }
-}
-
-/// The name below `/proc/PID/ns`.
-pub(crate) fn file_name(kind: NamespaceType) -> &'static str {
-    match kind {
-        NamespaceType::Mount => "mnt",
-        NamespaceType::Pid => "pid",
-        NamespaceType::Network => "net",
-        NamespaceType::Ipc => "ipc",
-        NamespaceType::Uts => "uts",
-        NamespaceType::User => "user",
-        NamespaceType::Cgroup => "cgroup",
-        NamespaceType::Time => "time",
     }
 }
 

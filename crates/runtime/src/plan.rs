@@ -149,13 +149,12 @@ fn root<'a>(
     cgroup: Option<&'a Paths>,
 ) -> Result<Root<'a>, Error> {
     let linux = config.linux.as_ref();
-    let new_user = namespaces.create.contains(sys::clone::Namespaces::USER);
     let mounts = resolve_mounts(config, bundle)?;
-    let by_parent = new_user && may_mount();
+    let by_parent = namespaces.has_user() && may_mount();
     for mount in &mounts {
         if mount.options.idmap.is_some() && !by_parent {
             let key = format!("mount {}", mount.destination.display());
-            let why = "id-mapping needs a new user namespace and CAP_SYS_ADMIN on the host";
+            let why = "id-mapping needs a user namespace and CAP_SYS_ADMIN on the host";
             return Err(Error::Invalid {
                 key,
                 why: why.to_owned(),

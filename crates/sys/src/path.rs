@@ -97,7 +97,10 @@ pub fn create_file_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Resu
         other => return other,
     }
     let name: &OsStr = path.file_name().ok_or(Errno::INVAL)?;
-    let parent = create_dir_all_in_root(root, path.parent().unwrap_or(Path::new("/")), 0o755)?;
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = create_dir_all_in_root(root, parent.unwrap_or(Path::new("/")), 0o755)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode)) {
         Ok(_) | Err(Errno::EXIST) => {}
@@ -108,4 +111,35 @@ pub fn create_file_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Resu
         Path::new(name),
         OFlags::PATH | OFlags::NOFOLLOW,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    fn root(directory: &Path) -> OwnedFd {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        rustix::fs::open(directory, flags, Mode::empty()).unwrap()
+    }
+
+    #[test]
+    fn files_are_made_below_the_root_whatever_links_say() {
+        let name = format!("wharf-path-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        std::os::unix::fs::symlink("/inside", directory.join("link")).unwrap();
+        let root = root(&directory);
+        for path in ["plain", "a/b/file"] {
+            create_file_in_root(root.as_fd(), Path::new(path), 0o600).unwrap();
+            assert!(directory.join(path).is_file());
+        }
+        create_dir_all_in_root(root.as_fd(), Path::new("inside"), 0o755).unwrap();
+        create_file_in_root(root.as_fd(), Path::new("/link/file"), 0o600).unwrap();
+        assert!(directory.join("inside/file").is_file());
+        let outside = create_dir_all_in_root(root.as_fd(), Path::new("/x/../../y"), 0o755);
+        assert_eq!(outside.unwrap_err(), Errno::INVAL);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }

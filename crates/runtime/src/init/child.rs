@@ -10,7 +10,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Signal;
-use spec::runtime::NamespaceType;
 
 use super::Step;
 use super::protocol::{FromInit, FromParent, expect_from_parent, tell_parent};
@@ -190,25 +189,17 @@ impl Init<'_> {
 
     fn enter_namespaces(&self) -> Result<(), Fault> {
         let namespaces = &self.plan.namespaces;
-        let middle = namespaces.needs_middle();
-        // The pid namespace was entered by whoever cloned this process.
-        namespaces
-            .enter(|kind| kind != NamespaceType::Pid && !(middle && kind == NamespaceType::User))?;
-        let rest = namespaces.create - namespaces.at_clone() - sys::clone::Namespaces::PID;
-        if !rest.is_empty() {
-            namespaces::unshare(rest)?;
+        if !namespaces.by_child().is_empty() {
+            namespaces::unshare(namespaces.by_child())?;
         }
-        let joins_user = namespaces.joined(NamespaceType::User).is_some();
-        if joins_user || namespaces.create.contains(sys::clone::Namespaces::USER) {
-            become_root_inside()?;
-        }
-        if let Some(linux) = self
-            .plan
-            .container
-            .as_ref()
-            .and_then(|c| c.config.linux.as_ref())
-        {
+        namespaces.enter_mount()?;
+        let container = self.plan.container.as_ref();
+        if let Some(linux) = container.and_then(|c| c.config.linux.as_ref()) {
+            // Before the ids change: after that, our files in /proc are somebody else's.
             namespaces::set_time_offsets(&linux.time_offsets)?;
+        }
+        if namespaces.has_user() {
+            become_root_inside()?;
         }
         Ok(())
     }

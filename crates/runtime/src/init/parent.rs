@@ -5,14 +5,14 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{DumpableBehavior, Pid};
 use spec::runtime::NamespaceType;
 use sys::clone::{Child, Clone, clone3};
 
 use super::child::Init;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
 use crate::cgroup::Cgroup;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, Fault};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::rootfs::MappedTo;
@@ -66,50 +66,49 @@ impl Launch<'_> {
     }
 
     fn clone_init(&self, socket: &OwnedFd) -> Result<Child, Error> {
-        let namespaces = &self.plan.namespaces;
-        if namespaces.needs_middle() {
-            return self.clone_through_middle(socket);
-        }
-        namespaces.enter(|kind| kind == NamespaceType::Pid)?;
-        self.clone_once(socket, false)
-    }
-
-    fn clone_once(&self, socket: &OwnedFd, as_sibling: bool) -> Result<Child, Error> {
-        let namespaces = &self.plan.namespaces;
         let tasks = self
             .cgroup
             .map(Cgroup::join_fds)
             .transpose()
-            .map_err(Error::Cgroup)?;
+            .map_err(Error::Cgroup)?
+            .unwrap_or_default();
+        if self.plan.namespaces.join.is_empty() {
+            return Ok(self.clone_once(socket, &tasks, false)?);
+        }
+        self.clone_through_middle(socket, &tasks)
+    }
+
+    fn clone_once(
+        &self,
+        socket: &OwnedFd,
+        tasks: &[OwnedFd],
+        as_sibling: bool,
+    ) -> Result<Child, Fault> {
         let init = Init {
             plan: self.plan,
             socket,
             stdio: self.stdio,
-            cgroups: tasks.as_deref().unwrap_or_default(),
+            cgroups: tasks,
             fifo: self.fifo,
         };
-        let mut set = namespaces.at_clone();
-        if as_sibling && namespaces.create.contains(sys::clone::Namespaces::PID) {
-            set |= sys::clone::Namespaces::PID;
-        }
         let request = Clone {
-            namespaces: set,
+            namespaces: self.plan.namespaces.at_clone(),
             into_cgroup: self.cgroup.and_then(Cgroup::clone_fd),
             as_sibling,
         };
-        Ok(clone3(&request, || {
+        clone3(&request, || {
             init.run();
         })
-        .doing(|| "cloning the container's first process".to_owned())?)
+        .doing(|| "cloning the container's first process".to_owned())
     }
 
-    /// A pid namespace in a joined user namespace takes the rights of that user namespace; a
-    /// process in between takes them on, clones init as our child, not its own, and ends.
-    fn clone_through_middle(&self, socket: &OwnedFd) -> Result<Child, Error> {
+    /// Namespaces are joined by a process in between, so that the caller stays where it is and
+    /// init is born inside; it clones init as our child, not its own, and ends.
+    fn clone_through_middle(&self, socket: &OwnedFd, tasks: &[OwnedFd]) -> Result<Child, Error> {
         let (ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
         let middle = clone3(&Clone::default(), || {
-            let report = self.middle(socket).map_or_else(
-                |error| (-1i32, format!("{error}")),
+            let report = self.middle(socket, tasks).map_or_else(
+                |fault| (-fault.errno.raw_os_error(), fault.doing),
                 |child| (child.pid.as_raw_pid(), String::new()),
             );
             let mut packet = report.0.to_ne_bytes().to_vec();
@@ -118,6 +117,8 @@ impl Launch<'_> {
             sys::exec::exit_now(0)
         })
         .doing(|| "cloning a helper".to_owned())?;
+        // Its end must be the only one, so that its death is heard.
+        drop(theirs);
         let mut packet = [0u8; 1024];
         let heard = sys::fds::receive_with_fds(ours.as_fd(), &mut packet)
             .doing(|| "waiting for the helper".to_owned())?;
@@ -127,18 +128,16 @@ impl Launch<'_> {
             terminal: None,
         }
         .wait()?;
-        let clause = || "cloning init in the joined user namespace".to_owned();
+        let clause = || "cloning init in the joined namespaces".to_owned();
         let (number, why) = packet
             .get(..heard.0)
             .and_then(<[u8]>::split_first_chunk::<4>)
             .ok_or(Errno::PROTO)
             .doing(clause)?;
-        let pid = Pid::from_raw(i32::from_ne_bytes(*number)).filter(|pid| pid.as_raw_pid() > 0);
-        let Some(pid) = pid else {
-            return Err(Error::parent(
-                String::from_utf8_lossy(why).into_owned(),
-                Errno::PERM,
-            ));
+        let number = i32::from_ne_bytes(*number);
+        let Some(pid) = Pid::from_raw(number).filter(|_| number > 0) else {
+            let why = String::from_utf8_lossy(why).into_owned();
+            return Err(Error::parent(why, Errno::from_raw_os_error(-number)));
         };
         // Init is our child and not yet waited for, so that its pid cannot mean another process.
         let pidfd =
@@ -146,11 +145,16 @@ impl Launch<'_> {
         Ok(Child { pid, pidfd })
     }
 
-    /// What the process in between does.
-    fn middle(&self, socket: &OwnedFd) -> Result<Child, Error> {
+    /// What the process in between does. Whoever sees it or init in a joined pid namespace must
+    /// not be able to look into them.
+    fn middle(&self, socket: &OwnedFd, tasks: &[OwnedFd]) -> Result<Child, Fault> {
         let namespaces = &self.plan.namespaces;
-        namespaces.enter(|kind| matches!(kind, NamespaceType::User | NamespaceType::Pid))?;
-        self.clone_once(socket, true)
+        if namespaces.joined(NamespaceType::Pid).is_some() {
+            rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+                .doing(|| "hiding from the container's processes".to_owned())?;
+        }
+        namespaces.enter()?;
+        self.clone_once(socket, tasks, true)
     }
 
     /// What init cannot do for itself.
@@ -181,15 +185,11 @@ impl Launch<'_> {
             return Ok(Vec::new());
         }
         let user_namespace = namespaces::open_of(pid, NamespaceType::User)?;
-        let root_of = |map: &[spec::runtime::IdMapping]| {
-            map.iter()
-                .find(|m| m.container_id == 0)
-                .map_or(0, |m| m.host_id)
-        };
-        let mapped = self.plan.id_maps.map(|maps| MappedTo {
+        let (root_uid, root_gid) = id_map::root_of(pid)?;
+        let mapped = Some(MappedTo {
             user_namespace: user_namespace.as_fd(),
-            root_uid: root_of(maps.uids),
-            root_gid: root_of(maps.gids),
+            root_uid,
+            root_gid,
         });
         Ok(wanted
             .map(|mount| mount.detach(mapped))
@@ -266,7 +266,7 @@ impl Waiting {
         }
     }
 
-    fn failure(&self, step: super::Step, fault: crate::error::Fault) -> Error {
+    fn failure(&self, step: super::Step, fault: Fault) -> Error {
         let found = !matches!(fault.errno, Errno::NOENT | Errno::NOTDIR);
         if step == super::Step::Execute && !fault.doing.starts_with("executing") {
             return Error::Executable {

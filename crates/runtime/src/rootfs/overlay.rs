@@ -126,7 +126,7 @@ impl Overlay {
             fsconfig_set_fd(&context, "lowerdir+", layer)
                 .doing(|| format!("adding the layer {}", path.display()))?;
         }
-        if let Some((upper, work)) = &writable {
+        if let Some(Writable { upper, work, .. }) = &writable {
             fsconfig_set_fd(&context, "upperdir", upper)
                 .doing(|| "adding the writable layer".to_owned())?;
             fsconfig_set_fd(&context, "workdir", work)
@@ -181,12 +181,19 @@ pub(super) fn mapped_clone(
     Ok(clone)
 }
 
-/// The upper and the work directory as fds on one id-mapped clone of their parent.
+/// The upper and the work directory on one id-mapped clone of their parent.
+struct Writable {
+    upper: OwnedFd,
+    work: OwnedFd,
+    /// The kernel dissolves the clone when its fd is closed.
+    _clone: OwnedFd,
+}
+
 fn writable_fds(
     upper: &Path,
     work: &Path,
     user_namespace: BorrowedFd<'_>,
-) -> Result<(OwnedFd, OwnedFd), Fault> {
+) -> Result<Writable, Fault> {
     let clause = || format!("opening the writable layer {}", upper.display());
     let parent = upper
         .parent()
@@ -209,7 +216,11 @@ fn writable_fds(
         )
         .doing(clause)
     };
-    Ok((open(upper)?, open(work)?))
+    Ok(Writable {
+        upper: open(upper)?,
+        work: open(work)?,
+        _clone: clone,
+    })
 }
 
 fn split_layers(value: &str) -> Vec<PathBuf> {

@@ -1,0 +1,235 @@
+//! Making a container: its run directory and lock first, then its name, its writable layer, and
+//! last its record, with which it exists. What a failure or a crash leaves before that is found by
+//! the run directory.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use spec::image::ContainerDefaults;
+use store::{Durability, Id};
+
+use super::charge::Charge;
+use super::config::{ContainerConfig, Root};
+use super::find::RECORD;
+use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
+use super::{devices, layer, limits, name, oci_spec, process, recover, sharing};
+use crate::images::{self, Base};
+use crate::{Engine, Error};
+
+/// A container that was just made, and that this process is still in charge of.
+#[derive(Debug)]
+pub struct Created {
+    pub(super) record: Record,
+    pub(super) charge: Charge,
+}
+
+impl Created {
+    /// Its facts.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Leaves it for a later start.
+    ///
+    /// # Errors
+    /// When the run directory cannot be removed.
+    pub fn leave(self) -> Result<(), Error> {
+        self.charge.give_up()
+    }
+}
+
+impl Engine {
+    /// Makes a container.
+    ///
+    /// # Errors
+    /// Whatever is wrong with `config`; a taken name; an unknown image. Nothing is left then.
+    pub fn create(&self, config: ContainerConfig) -> Result<Created, Error> {
+        self.check(&config)?;
+        let images = self.image_store();
+        // An image stays what it is until the record says that it is in use.
+        let shared = images.share()?;
+        let base = base_of(&config.root, &shared)?;
+        let id = Id::random();
+        let hostname = config
+            .hostname
+            .clone()
+            .unwrap_or_else(|| id.short().to_owned());
+        let process = process::resolve(&config, &base.defaults, &hostname)?;
+        let charge = self.new_charge(id.as_str())?;
+        match self.build(&charge, config, base, process, id.as_str()) {
+            Ok(record) => Ok(Created { record, charge }),
+            Err(error) => {
+                // The first error is the one to tell; what stays is swept.
+                let _ = recover::clear_away(&self.paths, charge, id.as_str());
+                Err(error)
+            }
+        }
+    }
+
+    fn new_charge(&self, id: &str) -> Result<Charge, Error> {
+        Charge::take(&self.paths, id)?.ok_or_else(|| Error::Busy {
+            name: id.to_owned(),
+        })
+    }
+
+    /// Finds what is wrong with a configuration before anything is made.
+    fn check(&self, config: &ContainerConfig) -> Result<(), Error> {
+        if let Some(name) = &config.name {
+            name::check(name)?;
+        }
+        sharing::user_space(config, &self.host)?;
+        limits::rlimits(config, &self.host)?;
+        limits::oom_score_adj(config, &self.host)?;
+        limits::resources(&config.resources, devices::rules(config.privileged))?;
+        oci_spec::capability_sets(config, 0)?;
+        check_targets(config)
+    }
+
+    fn build(
+        &self,
+        charge: &Charge,
+        config: ContainerConfig,
+        base: Base,
+        process: process::Resolved,
+        id: &str,
+    ) -> Result<Record, Error> {
+        let name = name::claim_name(&self.paths, config.name.as_deref(), id)?;
+        let home = self.paths.data_dir(id);
+        let place = match config.auto_remove {
+            true => home.clone(),
+            false => self.paths.data_dir_unfinished(id),
+        };
+        make_dir(&place)?;
+        make_layer(
+            &base,
+            &place,
+            config.hostname.as_deref().unwrap_or_else(|| short(id)),
+        )?;
+        let record = Record {
+            version: RECORD_VERSION,
+            id: id.to_owned(),
+            name,
+            created: store::time::now_rfc3339(),
+            image: base.image.clone(),
+            overlays: overlays(&base, &home),
+            config,
+            process,
+        };
+        if record.config.auto_remove {
+            let path = charge.directory().join(RECORD);
+            store::write_json(&path, &record, Durability::Boot)?;
+        } else {
+            store::write_json(&place.join(RECORD), &record, Durability::Durable)?;
+            std::fs::rename(&place, &home).map_err(|error| Error::io("naming", &home, error))?;
+            sync(&self.paths.data_containers())?;
+        }
+        Ok(record)
+    }
+}
+
+/// The layers and the words of an image or a directory.
+fn base_of(root: &Root, images: &image::Shared<'_>) -> Result<Base, Error> {
+    match root {
+        Root::Image(reference) => images::base(images, reference),
+        Root::Directory { path, writable } => {
+            check_directory(path)?;
+            let layers = match writable {
+                true => Vec::new(),
+                false => vec![("/".into(), vec![path.clone()])],
+            };
+            Ok(Base {
+                image: None,
+                layers,
+                defaults: ContainerDefaults::default(),
+            })
+        }
+    }
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+fn make_dir(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Error::io("making", path, error))
+}
+
+/// The overlays of a container whose directory is `home`.
+fn overlays(base: &Base, home: &Path) -> Vec<Overlay> {
+    let layer = home.join("layer");
+    let of = |(target, lower): &(std::path::PathBuf, Vec<std::path::PathBuf>)| Overlay {
+        target: target.clone(),
+        lower: lower.clone(),
+        writable: layer::place(&layer, target),
+    };
+    base.layers.iter().map(of).collect()
+}
+
+fn make_layer(base: &Base, place: &Path, hostname: &str) -> Result<(), Error> {
+    let overlays = overlays(base, place);
+    layer::make(&overlays)?;
+    let Some(root) = overlays
+        .iter()
+        .find(|overlay| overlay.target == Path::new("/"))
+    else {
+        return Ok(());
+    };
+    // A host without the file has no resolver to hand on.
+    let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    layer::write_host_files(root, hostname, &resolv)
+}
+
+fn sync(directory: &Path) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::empty())
+        .and_then(rustix::fs::fsync)
+        .map_err(|errno| Error::io("syncing", directory, errno))
+}
+
+fn check_directory(path: &Path) -> Result<(), Error> {
+    if path.is_absolute() && path.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "root filesystem",
+        why: format!("{} is not a directory", path.display()),
+    })
+}
+
+/// Mounts go to absolute paths, each to its own.
+fn check_targets(config: &ContainerConfig) -> Result<(), Error> {
+    let invalid = |target: &Path, why: &str| Error::Invalid {
+        what: "mount",
+        why: format!("{}: {why}", target.display()),
+    };
+    let volumes = config.volumes.iter().map(|volume| &volume.target);
+    let mut seen: Vec<&Path> = Vec::new();
+    for target in volumes.chain(config.tmpfs.iter().map(|tmpfs| &tmpfs.target)) {
+        if !target.is_absolute() || target == Path::new("/") {
+            return Err(invalid(target, "expected an absolute path other than /"));
+        }
+        if seen.contains(&target.as_path()) {
+            return Err(invalid(target, "there are two mounts at this path"));
+        }
+        seen.push(target);
+    }
+    Ok(())
+}
+
+impl Record {
+    /// What the container was made from, as the user named it.
+    pub fn origin(&self) -> String {
+        match (&self.image, &self.config.root) {
+            (Some(ImageFacts { reference, .. }), _) | (None, Root::Image(reference)) => {
+                reference.clone()
+            }
+            (None, Root::Directory { path, .. }) => path.display().to_string(),
+        }
+    }
+}

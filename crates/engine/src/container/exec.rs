@@ -1,0 +1,94 @@
+//! One more process in a running container. It is a child of the caller, who carries its streams.
+
+use std::path::PathBuf;
+
+use runtime::{ExecRequest, Process, Stdio};
+use spec::runtime::User;
+
+use super::live::look;
+use super::process::set;
+use super::record::Record;
+use super::status::Operation;
+use super::{limits, oci_spec, plan, user};
+use crate::{Engine, Error};
+
+/// What to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecConfig {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// `NAME=value`, over the container's.
+    pub env: Vec<String>,
+    /// The working directory; the container's without.
+    pub working_dir: Option<PathBuf>,
+    /// `user[:group]`; the container's without.
+    pub user: Option<String>,
+    /// Whether it gets a terminal.
+    pub terminal: bool,
+    /// All capabilities.
+    pub privileged: bool,
+}
+
+impl Engine {
+    /// Runs a process in a container. The caller must have a single thread.
+    ///
+    /// # Errors
+    /// [`Error::Status`] unless the container runs; anything that keeps the program from running.
+    pub fn exec(&self, name: &str, config: &ExecConfig, stdio: Stdio) -> Result<Process, Error> {
+        let record = self.find(name)?;
+        let status = look(&self.paths, &record)?.status;
+        status.require(Operation::Exec, &record.name)?;
+        let process = self.exec_process(&record, config)?;
+        let request = ExecRequest {
+            root: &self.paths.run_containers(),
+            id: &record.id,
+            process: &process,
+            stdio,
+            preserve_fds: 0,
+            console_socket: None,
+        };
+        runtime::exec(request).map_err(|source| Error::Runtime {
+            name: record.name.clone(),
+            source,
+        })
+    }
+
+    fn exec_process(
+        &self,
+        record: &Record,
+        config: &ExecConfig,
+    ) -> Result<spec::runtime::Process, Error> {
+        let wanted = config.user.as_ref().or(record.process.user.as_ref());
+        let files = user::Files::read(&plan::layers(record));
+        let identity = user::resolve(wanted.map(String::as_str), &files)?;
+        let mut env = record.process.env.clone();
+        if config.terminal {
+            set(&mut env, "TERM=xterm");
+        }
+        for entry in &config.env {
+            set(&mut env, entry);
+        }
+        let mut rights = record.config.clone();
+        rights.privileged |= config.privileged;
+        let cwd = config
+            .working_dir
+            .clone()
+            .unwrap_or_else(|| record.process.cwd.clone());
+        Ok(spec::runtime::Process {
+            terminal: config.terminal,
+            user: User {
+                uid: identity.uid,
+                gid: identity.gid,
+                additional_gids: identity.groups,
+                ..User::default()
+            },
+            args: config.command.clone(),
+            env: oci_spec::environment(&env, &identity.home),
+            cwd,
+            capabilities: Some(oci_spec::capability_sets(&rights, identity.uid)?),
+            rlimits: limits::rlimits(&record.config, &self.host)?.0,
+            no_new_privileges: record.config.no_new_privileges,
+            ..spec::runtime::Process::default()
+        })
+    }
+}

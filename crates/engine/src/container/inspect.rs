@@ -1,0 +1,276 @@
+//! Everything about one container, in the shape of Docker's JSON.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::config::{ContainerConfig, LogDriver, Sharing};
+use super::live::{Live, look};
+use super::record::Record;
+use super::status::Status;
+use crate::{Engine, Error};
+
+/// A container as `docker inspect` shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Inspection {
+    id: String,
+    created: String,
+    path: String,
+    args: Vec<String>,
+    state: State,
+    image: String,
+    log_path: PathBuf,
+    name: String,
+    driver: &'static str,
+    platform: &'static str,
+    host_config: HostConfig,
+    mounts: Vec<MountPoint>,
+    config: Config,
+    network_settings: NetworkSettings,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    status: &'static str,
+    running: bool,
+    paused: bool,
+    restarting: bool,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: bool,
+    dead: bool,
+    pid: i32,
+    exit_code: i32,
+    error: String,
+    started_at: String,
+    finished_at: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    binds: Vec<String>,
+    log_config: LogConfig,
+    network_mode: String,
+    auto_remove: bool,
+    cap_add: Vec<String>,
+    cap_drop: Vec<String>,
+    cgroupns_mode: String,
+    ipc_mode: String,
+    pid_mode: String,
+    #[serde(rename = "UTSMode")]
+    uts_mode: String,
+    userns_mode: String,
+    privileged: bool,
+    readonly_rootfs: bool,
+    init: bool,
+    memory: i64,
+    memory_swap: i64,
+    nano_cpus: i64,
+    pids_limit: i64,
+    oom_score_adj: i32,
+    tmpfs: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogConfig {
+    r#type: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MountPoint {
+    r#type: &'static str,
+    source: PathBuf,
+    destination: PathBuf,
+    mode: &'static str,
+    #[serde(rename = "RW")]
+    rw: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    hostname: String,
+    user: String,
+    tty: bool,
+    open_stdin: bool,
+    stdin_once: bool,
+    env: Vec<String>,
+    cmd: Vec<String>,
+    image: String,
+    working_dir: PathBuf,
+    entrypoint: Vec<String>,
+    labels: BTreeMap<String, String>,
+    stop_signal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_timeout: Option<i64>,
+}
+
+/// No networks yet: nothing but the mode.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    networks: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Engine {
+    /// Everything about a container.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`].
+    pub fn inspect(&self, name: &str) -> Result<Inspection, Error> {
+        let record = self.find(name)?;
+        let live = look(&self.paths, &record)?;
+        let log_path = self.log_path(&record);
+        Ok(inspection(record, live, log_path))
+    }
+}
+
+fn inspection(record: Record, live: Live, log_path: PathBuf) -> Inspection {
+    let origin = record.origin();
+    let (path, args) = match record.process.args.split_first() {
+        Some((path, args)) => (path.clone(), args.to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    let network = mode(&record.config.namespaces.network, "none");
+    Inspection {
+        state: state(&live),
+        image: record
+            .image
+            .as_ref()
+            .map(|image| image.id.clone())
+            .unwrap_or_default(),
+        log_path: match record.config.log {
+            LogDriver::None => PathBuf::new(),
+            LogDriver::JsonFile { .. } => log_path,
+        },
+        name: format!("/{}", record.name),
+        driver: "overlayfs",
+        platform: "linux",
+        host_config: host_config(&record.config),
+        mounts: record.config.volumes.iter().map(mount_point).collect(),
+        config: config(&record, origin),
+        network_settings: NetworkSettings {
+            networks: BTreeMap::from([(network, BTreeMap::new())]),
+        },
+        id: record.id,
+        created: record.created,
+        path,
+        args,
+    }
+}
+
+/// What Docker says for a time that has not come.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+fn state(live: &Live) -> State {
+    let exit = live.exit.as_ref();
+    State {
+        status: live.status.name(),
+        // For Docker a paused container runs.
+        running: matches!(live.status, Status::Running | Status::Paused),
+        paused: live.status == Status::Paused,
+        restarting: false,
+        oom_killed: exit.is_some_and(|exit| exit.oom_killed),
+        dead: false,
+        pid: live.pid.unwrap_or(0),
+        exit_code: exit.map_or(0, |exit| exit.code),
+        error: exit.and_then(|exit| exit.error.clone()).unwrap_or_default(),
+        started_at: live.started_at.clone().unwrap_or_else(|| NEVER.to_owned()),
+        finished_at: exit.map_or_else(|| NEVER.to_owned(), |exit| exit.finished_at.clone()),
+    }
+}
+
+fn host_config(config: &ContainerConfig) -> HostConfig {
+    let spaces = &config.namespaces;
+    let resources = &config.resources;
+    let bind = |volume: &super::Volume| {
+        let mode = if volume.read_only { ":ro" } else { "" };
+        format!(
+            "{}:{}{mode}",
+            volume.source.display(),
+            volume.target.display()
+        )
+    };
+    let tmpfs =
+        |tmpfs: &super::Tmpfs| (tmpfs.target.display().to_string(), tmpfs.options.join(","));
+    HostConfig {
+        binds: config.volumes.iter().map(bind).collect(),
+        log_config: LogConfig {
+            r#type: match config.log {
+                LogDriver::JsonFile { .. } => "json-file",
+                LogDriver::None => "none",
+            },
+        },
+        network_mode: mode(&spaces.network, "none"),
+        auto_remove: config.auto_remove,
+        cap_add: config.cap_add.clone(),
+        cap_drop: config.cap_drop.clone(),
+        cgroupns_mode: mode(&spaces.cgroup, "private"),
+        ipc_mode: mode(&spaces.ipc, "private"),
+        pid_mode: mode(&spaces.pid, ""),
+        uts_mode: mode(&spaces.uts, ""),
+        userns_mode: mode(
+            &spaces.user,
+            if config.privileged { "host" } else { "private" },
+        ),
+        privileged: config.privileged,
+        readonly_rootfs: config.read_only,
+        init: config.init,
+        memory: resources.memory.unwrap_or(0),
+        memory_swap: resources.memory_swap.unwrap_or(0),
+        nano_cpus: resources.nano_cpus.unwrap_or(0),
+        pids_limit: resources.pids.unwrap_or(0),
+        oom_score_adj: config.oom_score_adj.unwrap_or(0),
+        tmpfs: config.tmpfs.iter().map(tmpfs).collect(),
+    }
+}
+
+fn mode(sharing: &Sharing, default: &str) -> String {
+    match sharing {
+        Sharing::Default => default.to_owned(),
+        Sharing::Private => "private".to_owned(),
+        Sharing::Host => "host".to_owned(),
+        Sharing::Container(name) => format!("container:{name}"),
+        Sharing::Path(path) => format!("ns:{}", path.display()),
+    }
+}
+
+fn mount_point(volume: &super::Volume) -> MountPoint {
+    MountPoint {
+        r#type: "bind",
+        source: volume.source.clone(),
+        destination: volume.target.clone(),
+        mode: if volume.read_only { "ro" } else { "" },
+        rw: !volume.read_only,
+    }
+}
+
+fn config(record: &Record, image: String) -> Config {
+    let process = &record.process;
+    let entrypoint_len = process.entrypoint_len.min(process.args.len());
+    let (entrypoint, cmd) = process.args.split_at(entrypoint_len);
+    Config {
+        hostname: record
+            .config
+            .hostname
+            .clone()
+            .unwrap_or_else(|| record.short_id().to_owned()),
+        user: process.user.clone().unwrap_or_default(),
+        tty: record.config.terminal,
+        open_stdin: record.config.open_stdin,
+        stdin_once: record.config.stdin_once,
+        env: process.env.clone(),
+        cmd: cmd.to_vec(),
+        image,
+        working_dir: process.cwd.clone(),
+        entrypoint: entrypoint.to_vec(),
+        labels: process.labels.clone(),
+        stop_signal: sys::signals::signal_name(process.stop_signal),
+        stop_timeout: record.config.stop_timeout,
+    }
+}

@@ -1,0 +1,109 @@
+//! The writable layer of a container: a pair of directories for each overlay of its root, and the
+//! files of `/etc` that name the host, written into it before the container first runs.
+//!
+//! Everything in it has the container's own ids (root is 0), whatever range the container runs
+//! with: the kernel maps them.
+
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::record::Overlay;
+use crate::Error;
+
+/// Makes the directories of all overlays.
+pub(super) fn make(overlays: &[Overlay]) -> Result<(), Error> {
+    for overlay in overlays {
+        make_dir(&overlay.writable, 0o700)?;
+        make_dir(&overlay.writable.join("upper"), 0o755)?;
+        make_dir(&overlay.writable.join("work"), 0o700)?;
+    }
+    Ok(())
+}
+
+fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder
+        .mode(mode)
+        .create(path)
+        .map_err(|error| Error::io("making", path, error))
+}
+
+/// Where an overlay's writable pair of directories is, in the directory of the whole layer.
+pub(super) fn place(layer: &Path, target: &Path) -> PathBuf {
+    match target.strip_prefix("/") {
+        Ok(inside) if !inside.as_os_str().is_empty() => layer.join(inside),
+        _ => layer.to_owned(),
+    }
+}
+
+/// Writes `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` into the layer, unless `/etc` is
+/// no plain directory in the image.
+pub(super) fn write_host_files(root: &Overlay, hostname: &str, resolv: &str) -> Result<(), Error> {
+    let below = root
+        .lower
+        .iter()
+        .find_map(|layer| layer.join("etc").symlink_metadata().ok());
+    if below.is_some_and(|etc| !etc.is_dir()) {
+        return Ok(());
+    }
+    let etc = root.writable.join("upper/etc");
+    make_dir(&etc, 0o755)?;
+    for (name, text) in [
+        ("hostname", format!("{hostname}\n")),
+        ("hosts", hosts(hostname)),
+        ("resolv.conf", resolv.to_owned()),
+    ] {
+        let path = etc.join(name);
+        std::fs::write(&path, text)
+            .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o644)))
+            .map_err(|error| Error::io("writing", &path, error))?;
+    }
+    Ok(())
+}
+
+/// Docker's hosts file; the container's own name is that of its only address.
+fn hosts(hostname: &str) -> String {
+    format!(
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+         ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n\
+         127.0.1.1\t{hostname}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay(directory: &Path) -> Overlay {
+        Overlay {
+            target: "/".into(),
+            lower: vec![directory.join("lower")],
+            writable: directory.join("layer"),
+        }
+    }
+
+    #[test]
+    fn overlays_below_the_root_have_their_directories_in_its_layer() {
+        assert_eq!(place(Path::new("/l"), Path::new("/")), Path::new("/l"));
+        assert_eq!(
+            place(Path::new("/l"), Path::new("/usr")),
+            Path::new("/l/usr")
+        );
+    }
+
+    #[test]
+    fn a_host_file_is_written_unless_etc_leads_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let overlay = overlay(directory.path());
+        make(std::slice::from_ref(&overlay)).unwrap();
+        std::fs::create_dir(&overlay.lower[0]).unwrap();
+        std::os::unix::fs::symlink("/etc", overlay.lower[0].join("etc")).unwrap();
+        write_host_files(&overlay, "web", "").unwrap();
+        let hostname = overlay.writable.join("upper/etc/hostname");
+        assert!(!hostname.exists());
+        std::fs::remove_file(overlay.lower[0].join("etc")).unwrap();
+        write_host_files(&overlay, "web", "").unwrap();
+        assert_eq!(std::fs::read_to_string(hostname).unwrap(), "web\n");
+    }
+}

@@ -1,0 +1,276 @@
+//! Limits: what was asked for as the runtime words it, and what becomes of it where the caller
+//! lacks the right. Defaults are lowered with a warning, what was asked for explicitly is refused.
+
+use rustix::process::{Resource, getrlimit};
+use spec::runtime::{Cpu, DeviceRule, LinuxResources, Memory, Pids, Rlimit};
+
+use super::config::{ContainerConfig, Resources};
+use crate::{Error, Host};
+
+/// The open files of a container: what systemd gives a service.
+const OPEN_FILES: (u64, u64) = (1024, 524_288);
+
+/// Docker's least.
+const LEAST_MEMORY: i64 = 6 << 20;
+
+/// Microseconds in which a container uses its share of the processors.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The limits of getrlimit(2), and warnings about those that had to be lower than they should.
+pub(super) fn rlimits(
+    config: &ContainerConfig,
+    host: &Host,
+) -> Result<(Vec<Rlimit>, Vec<String>), Error> {
+    rlimits_under(config, |resource| hard_limit(resource, host))
+}
+
+fn rlimits_under(
+    config: &ContainerConfig,
+    ceiling: impl Fn(&str) -> u64,
+) -> Result<(Vec<Rlimit>, Vec<String>), Error> {
+    let mut limits = config.rlimits.clone();
+    for limit in &limits {
+        let name = limit.kind.trim_start_matches("RLIMIT_").to_lowercase();
+        if limit.soft > limit.hard {
+            return Err(Error::Invalid {
+                what: "limit",
+                why: format!(
+                    "{name}: the soft limit {} is above the hard {}",
+                    limit.soft, limit.hard
+                ),
+            });
+        }
+        let most = ceiling(&limit.kind);
+        if limit.hard > most {
+            return Err(Error::Forbidden {
+                what: format!("a limit of {name} above {most}"),
+                right: "CAP_SYS_RESOURCE",
+            });
+        }
+    }
+    let mut warnings = Vec::new();
+    if !config.privileged && !limits.iter().any(|limit| limit.kind == "RLIMIT_NOFILE") {
+        let (soft, hard) = OPEN_FILES;
+        let most = ceiling("RLIMIT_NOFILE");
+        if hard > most {
+            warnings.push(format!(
+                "the container may open {most} files and not {hard}: more needs CAP_SYS_RESOURCE"
+            ));
+        }
+        limits.push(Rlimit {
+            kind: "RLIMIT_NOFILE".to_owned(),
+            soft: soft.min(most),
+            hard: hard.min(most),
+        });
+    }
+    Ok((limits, warnings))
+}
+
+/// The most that a limit can be for a container of this caller.
+fn hard_limit(name: &str, host: &Host) -> u64 {
+    if host.may_raise_limits() {
+        return u64::MAX;
+    }
+    match resource(name) {
+        Some(resource) => getrlimit(resource).maximum.unwrap_or(u64::MAX),
+        None => u64::MAX,
+    }
+}
+
+fn resource(name: &str) -> Option<Resource> {
+    Some(match name {
+        "RLIMIT_AS" => Resource::As,
+        "RLIMIT_CORE" => Resource::Core,
+        "RLIMIT_CPU" => Resource::Cpu,
+        "RLIMIT_DATA" => Resource::Data,
+        "RLIMIT_FSIZE" => Resource::Fsize,
+        "RLIMIT_LOCKS" => Resource::Locks,
+        "RLIMIT_MEMLOCK" => Resource::Memlock,
+        "RLIMIT_MSGQUEUE" => Resource::Msgqueue,
+        "RLIMIT_NICE" => Resource::Nice,
+        "RLIMIT_NOFILE" => Resource::Nofile,
+        "RLIMIT_NPROC" => Resource::Nproc,
+        "RLIMIT_RSS" => Resource::Rss,
+        "RLIMIT_RTPRIO" => Resource::Rtprio,
+        "RLIMIT_RTTIME" => Resource::Rttime,
+        "RLIMIT_SIGPENDING" => Resource::Sigpending,
+        "RLIMIT_STACK" => Resource::Stack,
+        _ => return None,
+    })
+}
+
+/// The oom score, if one was asked for.
+pub(super) fn oom_score_adj(config: &ContainerConfig, host: &Host) -> Result<Option<i32>, Error> {
+    let Some(wanted) = config.oom_score_adj else {
+        return Ok(None);
+    };
+    if !(-1000..=1000).contains(&wanted) {
+        return Err(Error::Invalid {
+            what: "oom score",
+            why: format!("{wanted}: expected -1000 to 1000"),
+        });
+    }
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+    let own = own.trim().parse().unwrap_or(0);
+    if wanted < own && !host.may_raise_limits() {
+        return Err(Error::Forbidden {
+            what: format!("an oom score below {own}"),
+            right: "CAP_SYS_RESOURCE",
+        });
+    }
+    Ok(Some(wanted))
+}
+
+/// The settings of the cgroup; with them go the devices that may be used.
+pub(super) fn resources(
+    wanted: &Resources,
+    devices: Vec<DeviceRule>,
+) -> Result<LinuxResources, Error> {
+    let pids = wanted.pids.filter(|limit| *limit != 0);
+    Ok(LinuxResources {
+        devices,
+        memory: memory(wanted)?,
+        cpu: wanted.nano_cpus.map(cpu).transpose()?,
+        pids: pids.map(|limit| Pids {
+            limit: Some(limit.max(-1)),
+        }),
+        ..LinuxResources::default()
+    })
+}
+
+fn memory(wanted: &Resources) -> Result<Option<Memory>, Error> {
+    let invalid = |why: String| Error::Invalid {
+        what: "memory limit",
+        why,
+    };
+    let Some(limit) = wanted.memory else {
+        return match wanted.memory_swap {
+            Some(_) => Err(invalid("a limit of swap needs one of memory".to_owned())),
+            None => Ok(None),
+        };
+    };
+    if limit < LEAST_MEMORY {
+        return Err(invalid(format!("{limit} bytes: expected at least 6m")));
+    }
+    let swap = match wanted.memory_swap {
+        None | Some(0) => None,
+        Some(-1) => Some(-1),
+        Some(swap) if swap >= limit => Some(swap),
+        Some(swap) => {
+            let why = format!("memory and swap together ({swap}) are less than memory ({limit})");
+            return Err(invalid(why));
+        }
+    };
+    Ok(Some(Memory {
+        limit: Some(limit),
+        swap,
+        ..Memory::default()
+    }))
+}
+
+fn cpu(nano_cpus: i64) -> Result<Cpu, Error> {
+    let quota = nano_cpus / 10_000;
+    // The kernel takes no quota below a millisecond.
+    if quota < 1000 {
+        return Err(Error::Invalid {
+            what: "number of CPUs",
+            why: "expected at least 0.01".to_owned(),
+        });
+    }
+    Ok(Cpu {
+        quota: Some(quota),
+        period: Some(CPU_PERIOD),
+        ..Cpu::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(soft: u64, hard: u64) -> Rlimit {
+        Rlimit {
+            kind: "RLIMIT_NOFILE".into(),
+            soft,
+            hard,
+        }
+    }
+
+    #[test]
+    fn a_default_limit_is_lowered_with_a_warning() {
+        let config = ContainerConfig::default();
+        let (limits, warnings) = rlimits_under(&config, |_| 20_000).unwrap();
+        assert_eq!(limits, [limit(1024, 20_000)]);
+        assert_eq!(warnings.len(), 1);
+        let (limits, warnings) = rlimits_under(&config, |_| u64::MAX).unwrap();
+        assert_eq!((limits, warnings.len()), (vec![limit(1024, 524_288)], 0));
+    }
+
+    #[test]
+    fn an_explicit_limit_beyond_the_own_is_an_error_that_names_the_right() {
+        let mut config = ContainerConfig {
+            rlimits: vec![limit(10, 20_001)],
+            ..ContainerConfig::default()
+        };
+        let error = rlimits_under(&config, |_| 20_000).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a limit of nofile above 20000 needs CAP_SYS_RESOURCE"
+        );
+        config.rlimits = vec![limit(10, 20_000)];
+        let (limits, warnings) = rlimits_under(&config, |_| 20_000).unwrap();
+        assert_eq!((limits.len(), warnings.len()), (1, 0));
+        config.rlimits = vec![limit(11, 10)];
+        assert!(rlimits_under(&config, |_| 20_000).is_err());
+    }
+
+    #[test]
+    fn processors_become_a_quota() {
+        let wanted = Resources {
+            nano_cpus: Some(1_500_000_000),
+            pids: Some(-5),
+            ..Resources::default()
+        };
+        let limits = resources(&wanted, Vec::new()).unwrap();
+        let cpu = limits.cpu.unwrap();
+        assert_eq!((cpu.quota, cpu.period), (Some(150_000), Some(100_000)));
+        assert_eq!(limits.pids.unwrap().limit, Some(-1));
+        assert!(
+            resources(
+                &Resources {
+                    nano_cpus: Some(1),
+                    ..wanted
+                },
+                Vec::new()
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn memory_has_a_least_and_swap_includes_it() {
+        let of = |memory, memory_swap| {
+            memory_of(Resources {
+                memory,
+                memory_swap,
+                ..Resources::default()
+            })
+        };
+        fn memory_of(wanted: Resources) -> Option<(Option<i64>, Option<i64>)> {
+            memory(&wanted)
+                .ok()?
+                .map(|memory| (memory.limit, memory.swap))
+        }
+        assert_eq!(of(Some(8 << 20), None), Some((Some(8 << 20), None)));
+        assert_eq!(of(Some(8 << 20), Some(-1)), Some((Some(8 << 20), Some(-1))));
+        assert_eq!(of(Some(1 << 20), None), None);
+        assert!(
+            memory(&Resources {
+                memory_swap: Some(1),
+                ..Resources::default()
+            })
+            .is_err()
+        );
+        assert_eq!(of(Some(8 << 20), Some(7 << 20)), None);
+    }
+}

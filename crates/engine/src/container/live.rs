@@ -1,0 +1,79 @@
+//! What a container is right now: its status, gathered from the runtime's state and from the
+//! record of its last end. Nothing is stored here; facts are read and status follows.
+
+use std::path::PathBuf;
+
+use monitor::ExitRecord;
+
+use super::record::Record;
+use super::status::Status;
+use crate::{Error, Paths};
+
+/// A container at a moment.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What it is.
+    pub status: Status,
+    /// Its process, while it runs.
+    pub pid: Option<i32>,
+    /// When it was last started, RFC 3339.
+    pub started_at: Option<String>,
+    /// How it last ended, when it does not run.
+    pub exit: Option<ExitRecord>,
+}
+
+/// Looks at a container.
+pub(super) fn look(paths: &Paths, record: &Record) -> Result<Live, Error> {
+    match runtime::inspect(&paths.run_containers(), &record.id) {
+        Ok((state, status)) => {
+            if let Some(status) = running(status) {
+                return Ok(Live {
+                    status,
+                    pid: Some(state.pid),
+                    started_at: Some(state.created),
+                    exit: None,
+                });
+            }
+        }
+        Err(runtime::Error::NotFound { .. }) => {}
+        Err(source) => {
+            return Err(Error::Runtime {
+                name: record.name.clone(),
+                source,
+            });
+        }
+    }
+    let exit: Option<ExitRecord> = store::read_json(&exit_path(paths, record))?;
+    let started_at = exit.as_ref().and_then(|exit| exit.started_at.clone());
+    Ok(Live {
+        // One that could not be started has a record of that, and still never ran.
+        status: if started_at.is_some() {
+            Status::Exited
+        } else {
+            Status::Created
+        },
+        pid: None,
+        started_at,
+        exit,
+    })
+}
+
+fn running(status: spec::state::Status) -> Option<Status> {
+    match status {
+        spec::state::Status::Running => Some(Status::Running),
+        spec::state::Status::Paused => Some(Status::Paused),
+        // Until its program runs it counts as not started; what has ended is told by its record.
+        spec::state::Status::Creating
+        | spec::state::Status::Created
+        | spec::state::Status::Stopped => None,
+    }
+}
+
+/// Where the record of a container's end is.
+pub(super) fn exit_path(paths: &Paths, record: &Record) -> PathBuf {
+    let directory = match record.config.auto_remove {
+        true => paths.run_dir(&record.id),
+        false => paths.data_dir(&record.id),
+    };
+    directory.join("exit.json")
+}

@@ -1,0 +1,188 @@
+//! The OCI configuration of a container: everything that was decided, in the runtime's words. A
+//! pure function of its input; Docker's defaults are written down here.
+
+use std::path::PathBuf;
+
+use runtime::capabilities::{self, Capability};
+use spec::runtime::{
+    Capabilities, Config, Device, IdMapping, Linux, LinuxResources, LinuxSeccomp, Mount,
+    NamespaceType, Process, Rlimit, Root, User,
+};
+
+use super::config::{ContainerConfig, Seccomp};
+use super::mounts::INIT;
+use super::process::set;
+use super::record::Record;
+use super::sharing::Spaces;
+use super::user::Identity;
+use crate::Error;
+
+/// What the configuration follows from.
+pub(super) struct Input<'a> {
+    pub(super) record: &'a Record,
+    pub(super) hostname: &'a str,
+    pub(super) spaces: Spaces,
+    pub(super) identity: Identity,
+    pub(super) id_maps: (Vec<IdMapping>, Vec<IdMapping>),
+    pub(super) mounts: Vec<Mount>,
+    pub(super) devices: Vec<Device>,
+    pub(super) resources: Option<LinuxResources>,
+    pub(super) rlimits: Vec<Rlimit>,
+    pub(super) oom_score_adj: Option<i32>,
+}
+
+/// Paths that tell about the host or act on it, hidden as by Docker.
+const MASKED: [&str; 12] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+
+/// Paths that are read-only, as by Docker.
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// Puts the configuration together.
+pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
+    let record = input.record;
+    let config = &record.config;
+    let hostname = input
+        .spaces
+        .is_own(NamespaceType::Uts)
+        .then(|| input.hostname.to_owned());
+    let process = Process {
+        terminal: config.terminal,
+        user: User {
+            uid: input.identity.uid,
+            gid: input.identity.gid,
+            additional_gids: input.identity.groups,
+            ..User::default()
+        },
+        args: arguments(record),
+        env: environment(&record.process.env, &input.identity.home),
+        cwd: record.process.cwd.clone(),
+        capabilities: Some(capability_sets(config, input.identity.uid)?),
+        rlimits: input.rlimits,
+        no_new_privileges: config.no_new_privileges,
+        oom_score_adj: input.oom_score_adj,
+        ..Process::default()
+    };
+    let hidden = |paths: &[&str]| match config.privileged {
+        true => Vec::new(),
+        false => paths.iter().map(PathBuf::from).collect(),
+    };
+    let linux = Linux {
+        uid_mappings: input.id_maps.0,
+        gid_mappings: input.id_maps.1,
+        resources: input.resources,
+        cgroups_path: Some(cgroup_path(&record.id)),
+        namespaces: input.spaces.list,
+        devices: input.devices,
+        seccomp: seccomp(config)?,
+        masked_paths: hidden(&MASKED),
+        readonly_paths: hidden(&READ_ONLY),
+        time_offsets: config.time_offsets.clone(),
+        ..Linux::default()
+    };
+    Ok(Config {
+        oci_version: spec::VERSION.to_owned(),
+        process: Some(process),
+        // The mount at / takes its place.
+        root: Some(Root {
+            path: PathBuf::from("rootfs"),
+            readonly: config.read_only,
+        }),
+        hostname,
+        mounts: input.mounts,
+        linux: Some(linux),
+        ..Config::default()
+    })
+}
+
+/// The cgroup of a container, by its id alone, so that whoever knows the id can remove it.
+pub(super) fn cgroup_path(id: &str) -> String {
+    format!("/wharf-{id}")
+}
+
+fn arguments(record: &Record) -> Vec<String> {
+    let init = [INIT, "--"].map(str::to_owned);
+    let init = init.into_iter().filter(|_| record.config.init);
+    init.chain(record.process.args.iter().cloned()).collect()
+}
+
+/// The environment with HOME, unless that was set to something else.
+pub(super) fn environment(env: &[String], home: &str) -> Vec<String> {
+    let mut env = env.to_vec();
+    if !env.iter().any(|entry| entry.starts_with("HOME=")) {
+        set(&mut env, &format!("HOME={home}"));
+    }
+    env
+}
+
+/// Which capabilities a process with this user id has: root all in the set, others none until
+/// they execute a file that gives them some.
+pub(super) fn capability_sets(config: &ContainerConfig, uid: u32) -> Result<Capabilities, Error> {
+    let names = granted(config)?;
+    let names: Vec<String> = names.iter().map(|c| c.name().to_owned()).collect();
+    let of_root = if uid == 0 { names.clone() } else { Vec::new() };
+    Ok(Capabilities {
+        bounding: names,
+        effective: of_root.clone(),
+        permitted: of_root,
+        ..Capabilities::default()
+    })
+}
+
+fn granted(config: &ContainerConfig) -> Result<Vec<Capability>, Error> {
+    if config.privileged {
+        return Ok(capabilities::all());
+    }
+    let named = |text: &String| {
+        capabilities::parse(text).ok_or_else(|| Error::Invalid {
+            what: "capability",
+            why: format!("{text:?}: expected ALL or a name of capabilities(7) such as NET_ADMIN"),
+        })
+    };
+    let is_all = |text: &String| text.eq_ignore_ascii_case("all");
+    let listed = |list: &[String]| {
+        let names = list.iter().filter(|text| !is_all(text));
+        names.map(named).collect::<Result<Vec<_>, _>>()
+    };
+    let (added, dropped) = (listed(&config.cap_add)?, listed(&config.cap_drop)?);
+    let mut kept = match (
+        config.cap_add.iter().any(is_all),
+        config.cap_drop.iter().any(is_all),
+    ) {
+        (true, _) => capabilities::all(),
+        (false, true) => Vec::new(),
+        (false, false) => capabilities::default_set(),
+    };
+    kept.retain(|capability| !dropped.contains(capability));
+    kept.extend(added);
+    kept.sort_unstable();
+    kept.dedup();
+    Ok(kept)
+}
+
+fn seccomp(config: &ContainerConfig) -> Result<Option<LinuxSeccomp>, Error> {
+    Ok(match &config.seccomp {
+        Seccomp::Default if config.privileged => None,
+        Seccomp::Default => Some(runtime::seccomp::default_profile(&granted(config)?)),
+        Seccomp::Unconfined => None,
+        Seccomp::Profile(profile) => Some((**profile).clone()),
+    })
+}

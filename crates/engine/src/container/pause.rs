@@ -1,0 +1,42 @@
+//! Letting a container's processes stand still, and go on.
+
+use std::path::Path;
+
+use super::live::look;
+use super::record::Record;
+use super::status::Operation;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Freezes a container.
+    ///
+    /// # Errors
+    /// [`Error::Status`] unless it runs.
+    pub fn pause(&self, name: &str) -> Result<Record, Error> {
+        self.freeze_or_thaw(name, Operation::Pause, runtime::pause)
+    }
+
+    /// Thaws a container.
+    ///
+    /// # Errors
+    /// [`Error::Status`] unless it is paused.
+    pub fn unpause(&self, name: &str) -> Result<Record, Error> {
+        self.freeze_or_thaw(name, Operation::Unpause, runtime::resume)
+    }
+
+    fn freeze_or_thaw(
+        &self,
+        name: &str,
+        operation: Operation,
+        act: impl Fn(&Path, &str) -> Result<(), runtime::Error>,
+    ) -> Result<Record, Error> {
+        let record = self.find(name)?;
+        let status = look(&self.paths, &record)?.status;
+        status.require(operation, &record.name)?;
+        act(&self.paths.run_containers(), &record.id).map_err(|source| Error::Runtime {
+            name: record.name.clone(),
+            source,
+        })?;
+        Ok(record)
+    }
+}

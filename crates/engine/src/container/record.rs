@@ -1,0 +1,60 @@
+//! The facts about a container that are written once, when it is created, and where they are
+//! kept: durable ones below the data root, those of a `--rm` container below the run root.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ContainerConfig;
+use super::process::Resolved;
+
+/// The version of [`Record`] that this program writes.
+pub(super) const RECORD_VERSION: u32 = 1;
+
+/// Everything that is decided about a container when it is created.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this document.
+    pub version: u32,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// What was asked for.
+    pub config: ContainerConfig,
+    /// The process, merged from the image's words and the user's.
+    pub process: Resolved,
+    /// The image, if it is made from one.
+    pub image: Option<ImageFacts>,
+    /// The overlays that make its root, the root's own first; empty for a writable directory.
+    pub overlays: Vec<Overlay>,
+}
+
+/// Which image a container was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// As the user named it.
+    pub reference: String,
+    /// The digest of its configuration; empty for the built-in image.
+    pub id: String,
+}
+
+/// One overlay of a container's root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// Where it is mounted inside.
+    pub target: PathBuf,
+    /// The read-only layers, topmost first.
+    pub lower: Vec<PathBuf>,
+    /// The directory with `upper` and `work`.
+    pub writable: PathBuf,
+}
+
+impl Record {
+    /// The first twelve digits of the id.
+    pub fn short_id(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+}

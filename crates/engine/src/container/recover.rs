@@ -1,0 +1,188 @@
+//! Clearing up: after a container that ended, after a monitor or a command that was killed, after
+//! a boot. All of it follows from a container's id, each step is safe to repeat, and the run
+//! directory with its lock goes last, so that whatever is interrupted is found again.
+
+use std::path::{Path, PathBuf};
+
+use monitor::ExitRecord;
+use store::{Durability, names};
+
+use super::charge::Charge;
+use super::find::RECORD;
+use super::oci_spec::cgroup_path;
+use super::record::Record;
+use crate::paths::UNFINISHED;
+use crate::{Engine, Error, Paths};
+
+/// The error in the record of a container whose monitor could not write a better one.
+pub(super) const MONITOR_KILLED: &str = "the monitor of the container was killed";
+
+/// The documents in a run directory that only matter while the container runs.
+const OF_A_RUN: [&str; 3] = ["monitor.json", "config.json", "attach.sock"];
+
+/// How many run directories one command looks at by the way.
+const BY_THE_WAY: usize = 64;
+
+/// Ends what may still run of a container, and frees its cgroup and its id range.
+pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
+    let failed = |source| Error::Runtime {
+        name: id.get(..12).unwrap_or(id).to_owned(),
+        source,
+    };
+    match runtime::release(&paths.run_containers(), id) {
+        Ok(()) | Err(runtime::Error::NotFound { .. }) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    // A cgroup that was made before there was a state to remember it in.
+    runtime::cgroup::remove_by_path(&cgroup_path(id))
+        .map_err(|error| failed(runtime::Error::Cgroup(error)))?;
+    free_id_range(paths, charge, id)?;
+    for document in OF_A_RUN {
+        store::remove_tree(&charge.directory().join(document))?;
+    }
+    Ok(())
+}
+
+fn free_id_range(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
+    let config: Option<monitor::Config> =
+        store::read_json(&charge.directory().join("monitor.json"))?;
+    let Some(name) = config
+        .and_then(|config| config.id_range)
+        .and_then(|claim| Some(claim.file_name()?.to_str()?.to_owned()))
+    else {
+        return Ok(());
+    };
+    let directory = paths.id_ranges();
+    if names::resolve(&directory, &name)?.as_deref() == Some(id) {
+        names::release(&directory, &name)?;
+    }
+    Ok(())
+}
+
+/// Brings a container that does not run any more to rest: a durable one keeps its data, of any
+/// other nothing stays.
+pub(super) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
+    release(paths, &charge, id)?;
+    let home = paths.data_dir(id);
+    if !home.join(RECORD).exists() {
+        let record = super::find::record(paths, id)?;
+        return remove_all(paths, charge, id, record.as_ref());
+    }
+    date_the_end(&home.join("exit.json"))?;
+    charge.give_up()
+}
+
+/// The record that was written at the start, for the worst, gets the time at which it came true.
+fn date_the_end(path: &Path) -> Result<(), Error> {
+    let Some(record) = store::read_json::<ExitRecord>(path)? else {
+        return Ok(());
+    };
+    let is_undated = record.started_at.as_ref() == Some(&record.finished_at);
+    if !is_undated || record.error.as_deref() != Some(MONITOR_KILLED) {
+        return Ok(());
+    }
+    let record = ExitRecord {
+        finished_at: store::time::now_rfc3339(),
+        ..record
+    };
+    Ok(store::write_json(path, &record, Durability::Boot)?)
+}
+
+/// Removes everything of a container.
+pub(super) fn clear_away(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
+    release(paths, &charge, id)?;
+    let record = super::find::record(paths, id)?;
+    remove_all(paths, charge, id, record.as_ref())
+}
+
+/// Removes everything of a container that its monitor has released. The record goes first, so
+/// that nobody finds a container that is half gone; then its name.
+pub(super) fn remove_all(
+    paths: &Paths,
+    charge: Charge,
+    id: &str,
+    record: Option<&Record>,
+) -> Result<(), Error> {
+    let (home, unfinished) = (paths.data_dir(id), paths.data_dir_unfinished(id));
+    store::remove_tree(&charge.directory().join(RECORD))?;
+    match std::fs::rename(&home, &unfinished) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        // Left by an earlier removal that was interrupted.
+        Err(_) => store::remove_tree(&unfinished).and_then(|()| store::remove_tree(&home))?,
+        Ok(()) => {}
+    }
+    if let Some(record) = record
+        && names::resolve(&paths.names(), &record.name)?.as_deref() == Some(id)
+    {
+        names::release(&paths.names(), &record.name)?;
+    }
+    store::remove_tree(&unfinished)?;
+    charge.give_up()
+}
+
+/// How much a command clears up before its own work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// As much as does not hold it up.
+    Some,
+    /// Everything.
+    All,
+}
+
+impl Engine {
+    /// Clears up after containers that nobody is in charge of. What cannot be cleared up now is
+    /// found by the next who tries.
+    pub fn sweep(&self, sweep: Sweep) {
+        let limit = match sweep {
+            Sweep::Some => BY_THE_WAY,
+            Sweep::All => usize::MAX,
+        };
+        for directory in entries(&self.paths.run_containers()).take(limit) {
+            let Some(id) = name_of(&directory) else {
+                continue;
+            };
+            if let Ok(Some(charge)) = Charge::take_over(directory) {
+                let _ = clear_up(&self.paths, charge, &id);
+            }
+        }
+    }
+
+    /// Clears up after the last boot: processes are gone, whatever the documents say.
+    pub(crate) fn sweep_after_boot(&self) -> Result<(), Error> {
+        for directory in entries(&self.paths.run_containers()) {
+            let Some(id) = name_of(&directory) else {
+                continue;
+            };
+            if let Some(charge) = Charge::take_over(directory)? {
+                store::remove_tree(&charge.directory().join("state.json"))?;
+                clear_up(&self.paths, charge, &id)?;
+            }
+        }
+        for directory in entries(&self.paths.data_containers()) {
+            let Some(name) = name_of(&directory) else {
+                continue;
+            };
+            let id = name.strip_prefix(UNFINISHED).unwrap_or(&name);
+            let is_somebodys = self.paths.run_dir(id).exists();
+            let is_whole = id == name && directory.join(RECORD).exists();
+            if !is_somebodys && !is_whole {
+                store::remove_tree(&directory)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a directory; none when it cannot be read.
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .map(str::to_owned)
+}

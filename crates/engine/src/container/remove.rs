@@ -1,0 +1,48 @@
+//! Removing a container.
+
+use super::find;
+use super::live::look;
+use super::record::Record;
+use super::recover;
+use super::status::{Operation, Status};
+use super::wait::Watch;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Removes a container; `force` kills it first.
+    ///
+    /// # Errors
+    /// [`Error::Status`] for one that runs, unless `force` is given.
+    pub fn remove(&self, name: &str, force: bool) -> Result<Record, Error> {
+        let record = self.find(name)?;
+        let live = look(&self.paths, &record)?;
+        if force && matches!(live.status, Status::Running | Status::Paused) {
+            let watch = Watch::new(self, &record);
+            self.kill_and_wait(&record, &live, watch)?;
+        }
+        if find::record(&self.paths, &record.id)?.is_none() {
+            // It was to be removed at its end, and somebody else did.
+            return Ok(record);
+        }
+        match self.take_charge(&record, Operation::Remove) {
+            Ok(Some(charge)) => recover::clear_away(&self.paths, charge, &record.id)?,
+            Ok(None) => {}
+            Err(Error::NoSuchContainer { .. }) if record.config.auto_remove => {}
+            Err(error) => return Err(error),
+        }
+        Ok(record)
+    }
+
+    /// Removes what is left of the `--rm` container `id` after its end, unless somebody else is
+    /// about to. Its monitor calls this when its starter is gone.
+    ///
+    /// # Errors
+    /// When something of it stays.
+    pub fn remove_leftover(&self, id: &str) -> Result<(), Error> {
+        let directory = self.paths.run_dir(id);
+        match super::charge::Charge::take_over(directory)? {
+            Some(charge) => recover::clear_up(&self.paths, charge, id),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Where everything is kept. The names below the two roots are decided here and nowhere else.
+//!
+//! ```text
+//! data root  containers/<id>/{record.json,exit.json,container.log,layer/}  names/<name>  images/
+//! run root   containers/<id>/{lock,record.json,config.json,state.json,monitor.json,attach.sock}
+//!            ids/<n>  boot
+//! ```
+
+use std::path::PathBuf;
+
+/// The directories of one installation, and the program itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// What survives a boot.
+    pub data: PathBuf,
+    /// What does not.
+    pub run: PathBuf,
+    /// The absolute path of the running program.
+    pub executable: PathBuf,
+}
+
+impl Paths {
+    /// The run directories of all containers that somebody is in charge of.
+    pub fn run_containers(&self) -> PathBuf {
+        self.run.join("containers")
+    }
+
+    /// The run directory of one container.
+    pub fn run_dir(&self, id: &str) -> PathBuf {
+        self.run.join("containers").join(id)
+    }
+
+    /// What is durable of all containers.
+    pub fn data_containers(&self) -> PathBuf {
+        self.data.join("containers")
+    }
+
+    /// What is durable of one container, and its writable layer.
+    pub fn data_dir(&self, id: &str) -> PathBuf {
+        self.data.join("containers").join(id)
+    }
+
+    /// What a container's directory is called while it is made or removed.
+    pub(crate) fn data_dir_unfinished(&self, id: &str) -> PathBuf {
+        self.data
+            .join("containers")
+            .join(format!("{UNFINISHED}{id}"))
+    }
+
+    /// The claimed names.
+    pub(crate) fn names(&self) -> PathBuf {
+        self.data.join("names")
+    }
+
+    /// The claimed id ranges.
+    pub(crate) fn id_ranges(&self) -> PathBuf {
+        self.run.join("ids")
+    }
+
+    /// The image store.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
+    /// The id of the boot in which the run root was made.
+    pub(crate) fn boot(&self) -> PathBuf {
+        self.run.join("boot")
+    }
+}
+
+/// The beginning of the names of directories that are being made or removed.
+pub(crate) const UNFINISHED: &str = ".new-";
