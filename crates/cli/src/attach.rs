@@ -1,5 +1,5 @@
 //! Attaching: one loop that carries bytes between the user's streams and a far end, which is a
-//! container's monitor ([`Session`]) or a process of our own. Modes and sizes of the
+//! container's monitor ([`Session`]) or a process of our own ([`Child`]). Modes and sizes of the
 //! terminal are in `terminal.rs`.
 //!
 //! ```text
@@ -11,10 +11,12 @@
 //! Each direction holds at most one buffer and is not read again until that is written; nothing
 //! but the wait itself ever blocks, so that keys and signals are heard while output is stuck.
 
+mod child;
 mod error;
 mod relay;
 mod session;
 mod signals;
+mod wait;
 
 use std::os::fd::BorrowedFd;
 
@@ -26,8 +28,10 @@ use self::signals::{Policy, Signals};
 use crate::detach_keys::DetachKeys;
 use crate::terminal::{RawMode, Size};
 
+pub use child::Child;
 pub use error::Error;
 pub use session::Session;
+pub use wait::{wait_passing_signals, wait_with_terminal};
 
 /// How an attachment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,3 +144,6 @@ pub enum Arrival<'a> {
     /// Nothing for now.
     Nothing,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,21 @@
-//! The command line.
+//! The command line: Docker's verbs, flags, columns and exit codes over the engine. It finds the
+//! verb and builds nothing but that verb's flags; everything the levels below have to know of the
+//! environment is read here.
 
 pub mod attach;
+mod commands;
+mod context;
 pub mod detach_keys;
+mod dispatch;
+mod error_text;
+mod exit_code;
+mod flags;
+mod foreground;
+mod help;
+mod human;
+mod output;
+mod several;
 pub mod terminal;
+mod usage;
+
+pub use dispatch::main;

@@ -29,6 +29,9 @@ pub enum Error {
     /// What came from the monitor makes no sense.
     #[error(transparent)]
     Monitor(#[from] monitor::Error),
+    /// Waiting for the process.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
 }
 
 impl Error {

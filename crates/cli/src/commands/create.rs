@@ -1,0 +1,28 @@
+//! `wharf create`: make a container for a later `start`.
+
+use crate::context::Context;
+use crate::exit_code::Failure;
+use crate::flags::container::ContainerFlags;
+use crate::output;
+
+/// Make a container without starting it
+#[derive(Debug, clap::Parser)]
+#[command(name = "create", disable_help_flag = true)]
+pub(crate) struct Args {
+    /// What the container shall be
+    #[command(flatten)]
+    container: ContainerFlags,
+}
+
+/// Runs the verb.
+pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
+    if args.container.rm {
+        let why = "a container that is removed at its end lives only while it runs: use run --rm";
+        return Err(Failure::usage(why));
+    }
+    let config = args.container.config(context, true)?;
+    let created = context.engine()?.create(config).map_err(Failure::of_run)?;
+    output::print(&format!("{}\n", created.record().id));
+    created.leave().map_err(Failure::of_run)?;
+    Ok(0)
+}

@@ -1,0 +1,54 @@
+//! `wharf logs`: show what a container wrote.
+
+use crate::context::Context;
+use crate::exit_code::Failure;
+use crate::output;
+
+/// Show what a container wrote
+#[derive(Debug, clap::Parser)]
+#[command(name = "logs")]
+pub(crate) struct Args {
+    /// Go on until it ends
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last lines; all or a number
+    #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
+    tail: Tail,
+    /// With the time of each line
+    #[arg(short, long)]
+    timestamps: bool,
+    /// Name or id
+    container: String,
+}
+
+/// How many lines; `None` is all.
+#[derive(Debug, Clone, Copy)]
+struct Tail(Option<usize>);
+
+fn tail(text: &str) -> Result<Tail, String> {
+    match text {
+        "all" => Ok(Tail(None)),
+        _ => text
+            .parse()
+            .map(|count| Tail(Some(count)))
+            .map_err(|_| format!("{text:?} is neither all nor a number of lines")),
+    }
+}
+
+/// Runs the verb.
+pub(crate) fn logs(args: Args, context: &Context) -> Result<i32, Failure> {
+    let mut logs = context
+        .engine()?
+        .logs(&args.container, args.follow, args.tail.0)?;
+    while let Some(line) = logs.next_line()? {
+        let text = match args.timestamps {
+            true => format!("{} {}", line.time, line.text),
+            false => line.text,
+        };
+        match line.stream.as_str() {
+            "stderr" => output::stderr_bytes(text.as_bytes()),
+            _ => output::print(&text),
+        }
+    }
+    Ok(0)
+}

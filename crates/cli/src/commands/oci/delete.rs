@@ -1,0 +1,20 @@
+//! `oci delete`: what is left of a container goes.
+
+use super::global::Global;
+use super::main::Failure;
+
+/// Remove what is left of a stopped container.
+#[derive(Debug, clap::Parser)]
+#[command(name = "delete")]
+pub(super) struct Args {
+    /// Kill it first; a container that does not exist is no error
+    #[arg(short, long)]
+    force: bool,
+    /// The container
+    id: String,
+}
+
+pub(super) fn delete(global: &Global, args: &Args) -> Result<i32, Failure> {
+    runtime::delete(&global.root, &args.id, args.force)?;
+    Ok(0)
+}

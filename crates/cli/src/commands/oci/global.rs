@@ -1,0 +1,167 @@
+//! The options before the verb, and what follows from them: where containers are kept, and where
+//! errors are logged.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Options that every verb has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Global {
+    /// The directory of all state directories.
+    pub(super) root: PathBuf,
+    /// Where errors are written beside standard error.
+    pub(super) log: Option<PathBuf>,
+    /// Errors are logged as JSON objects, one a line.
+    pub(super) log_json: bool,
+}
+
+/// What the command line holds beside the global options.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A verb with its arguments; the verb comes first.
+    Verb(Vec<String>),
+    Help,
+    Version,
+}
+
+impl Global {
+    /// Takes the global options from `words`. Flags that only ask for more talk, or for what is
+    /// found out anyway, are accepted as runc's callers pass them.
+    pub(super) fn parse(
+        words: impl Iterator<Item = String>,
+        default_root: &Path,
+    ) -> Result<(Self, Wanted), String> {
+        let mut global = Self {
+            root: default_root.to_owned(),
+            log: None,
+            log_json: false,
+        };
+        let mut words = words.peekable();
+        while let Some(word) = words.next_if(|word| word.starts_with('-')) {
+            let (flag, attached) = match word.split_once('=') {
+                Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+                None => (word, None),
+            };
+            let flag = flag.trim_start_matches('-');
+            let mut value = || {
+                attached
+                    .clone()
+                    .or_else(|| words.next())
+                    .ok_or_else(|| format!("flag needs an argument: --{flag}"))
+            };
+            match flag {
+                "root" => global.root = PathBuf::from(value()?),
+                "log" => global.log = Some(PathBuf::from(value()?)),
+                "log-format" => global.log_json = is_json(&value()?)?,
+                "criu" | "rootless" => drop(value()?),
+                "debug" => {}
+                "systemd-cgroup" => return Err(systemd_refused(attached.as_deref())?),
+                "help" | "h" => return Ok((global, Wanted::Help)),
+                "version" | "v" => return Ok((global, Wanted::Version)),
+                _ => return Err(format!("flag provided but not defined: --{flag}")),
+            }
+        }
+        let rest: Vec<String> = words.collect();
+        let wanted = if rest.is_empty() {
+            Wanted::Help
+        } else {
+            Wanted::Verb(rest)
+        };
+        Ok((global, wanted))
+    }
+
+    /// Writes an error where the caller looks for it: into the log, if one was named, in the
+    /// form that containerd and Podman read; and to standard error.
+    pub(super) fn report(&self, message: &str) {
+        let Some(path) = &self.log else {
+            crate::output::error(message);
+            return;
+        };
+        let time = store::time::now_rfc3339();
+        let line = if self.log_json {
+            serde_json::json!({ "level": "error", "msg": message, "time": time }).to_string()
+        } else {
+            format!("time=\"{time}\" level=error msg={message:?}")
+        };
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path);
+        // A log that cannot be written must not hide the error itself.
+        let _ = log.and_then(|mut log| writeln!(log, "{line}"));
+        crate::output::error(message);
+    }
+}
+
+fn is_json(format: &str) -> Result<bool, String> {
+    match format {
+        "json" => Ok(true),
+        "text" => Ok(false),
+        other => Err(format!(
+            "invalid log-format: {other:?} is neither text nor json"
+        )),
+    }
+}
+
+/// cgroups by way of systemd are not built yet; `--systemd-cgroup=false` asks for what is there.
+fn systemd_refused(value: Option<&str>) -> Result<String, String> {
+    match value {
+        None | Some("true" | "1") => Ok(
+            "--systemd-cgroup is not supported yet: leave it out, and cgroups are made directly"
+                .to_owned(),
+        ),
+        Some(_) => Err("--systemd-cgroup takes no value: leave it out".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<(Global, Wanted), String> {
+        Global::parse(
+            words.iter().map(|word| (*word).to_owned()),
+            Path::new("/run/x"),
+        )
+    }
+
+    #[test]
+    fn options_before_the_verb_are_global() {
+        let (global, wanted) = parse(&[
+            "--root",
+            "/tmp/r",
+            "--log=/tmp/l",
+            "--log-format",
+            "json",
+            "state",
+            "c1",
+        ])
+        .unwrap();
+        assert_eq!(global.root, Path::new("/tmp/r"));
+        assert_eq!(global.log.as_deref(), Some(Path::new("/tmp/l")));
+        assert!(global.log_json);
+        assert_eq!(
+            wanted,
+            Wanted::Verb(vec!["state".to_owned(), "c1".to_owned()])
+        );
+    }
+
+    #[test]
+    fn unknown_options_and_formats_are_refused() {
+        assert!(
+            parse(&["--rooot", "x", "list"])
+                .unwrap_err()
+                .contains("--rooot")
+        );
+        assert!(
+            parse(&["--log-format", "xml", "list"])
+                .unwrap_err()
+                .contains("xml")
+        );
+        assert!(
+            parse(&["--systemd-cgroup", "list"])
+                .unwrap_err()
+                .contains("--systemd-cgroup")
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Choosing the verb of `wharf oci`, and turning its outcome into words and an exit code.
+
+use clap::Parser;
+
+use super::global::{Global, Wanted};
+use super::{create, delete, exec, features, kill, list, pause, ps, run, spec, start, state};
+use crate::error_text;
+
+const HELP: &str = "\
+The OCI runtime: containers from bundles, with runc's commands and flags.
+
+Usage: wharf oci [--root DIR] [--log FILE] [--log-format text|json] COMMAND [OPTIONS] [ARGS]
+
+Commands:
+  create    Create a container from a bundle
+  start     Run the program of a created container
+  run       Create and start a container, and wait for it
+  exec      Run one more program in a container
+  state     Show the state of a container
+  list      List the containers
+  ps        List the processes of a container
+  kill      Send a signal to a container
+  pause     Stop all processes of a container
+  resume    Let a paused container go on
+  delete    Remove what is left of a stopped container
+  spec      Write a new config.json
+  features  Show what this runtime can do
+
+See 'wharf oci COMMAND --help' for a command's options.
+";
+
+/// Runs `wharf oci` with the arguments after it; gives back the exit code. `default_root` is
+/// where containers are kept when nothing else is said.
+pub(crate) fn main(arguments: impl Iterator<Item = String>, default_root: &std::path::Path) -> i32 {
+    let (global, wanted) = match Global::parse(arguments, default_root) {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            crate::output::error(&message);
+            return 1;
+        }
+    };
+    match wanted {
+        Wanted::Help => crate::output::print(HELP),
+        Wanted::Version => crate::output::print(&version()),
+        Wanted::Verb(words) => return verb(&global, words),
+    }
+    0
+}
+
+fn version() -> String {
+    format!(
+        "wharf version {}\nspec: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        ::spec::VERSION
+    )
+}
+
+fn verb(global: &Global, words: Vec<String>) -> i32 {
+    let outcome = match words.first().map(String::as_str).unwrap_or_default() {
+        "create" => with(words, |args| create::create(global, &args)),
+        "start" => with(words, |args: start::Args| start::start(global, &args)),
+        "run" => with(words, |args| run::run(global, &args)),
+        "exec" => with(words, |args| exec::exec(global, args)),
+        "state" => with(words, |args: state::Args| state::state(global, &args)),
+        "list" => with(words, |args: list::Args| list::list(global, &args)),
+        "ps" => with(words, |args: ps::Args| ps::ps(global, &args)),
+        "kill" => with(words, |args: kill::Args| kill::kill(global, &args)),
+        "pause" => with(words, |args: pause::Args| pause::pause(global, &args)),
+        "resume" => with(words, |args: pause::Args| pause::resume(global, &args)),
+        "delete" => with(words, |args: delete::Args| delete::delete(global, &args)),
+        "spec" => with(words, |args: spec::Args| spec::spec(&args)),
+        "features" => features::features(),
+        other => Err(Failure::usage(format!(
+            "no such command: {other} (see 'wharf oci --help')"
+        ))),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Failure { message, code }) => {
+            global.report(&message);
+            code
+        }
+    }
+}
+
+/// Parses the verb's own arguments, building nothing of the other verbs.
+fn with<A: Parser>(
+    words: Vec<String>,
+    act: impl FnOnce(A) -> Result<i32, Failure>,
+) -> Result<i32, Failure> {
+    match A::try_parse_from(words) {
+        Ok(arguments) => act(arguments),
+        Err(error) if error.use_stderr() => Err(Failure::usage(error.to_string())),
+        Err(help) => {
+            crate::output::print(&help.to_string());
+            Ok(0)
+        }
+    }
+}
+
+/// A sentence for the user, and the exit code.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    code: i32,
+}
+
+impl Failure {
+    pub(super) fn usage(message: String) -> Self {
+        Self { message, code: 1 }
+    }
+}
+
+impl From<crate::attach::Error> for Failure {
+    fn from(error: crate::attach::Error) -> Self {
+        Self {
+            message: error_text::sentence(&error),
+            code: 1,
+        }
+    }
+}
+
+impl From<runtime::Error> for Failure {
+    fn from(error: runtime::Error) -> Self {
+        Self {
+            message: error_text::sentence(&error),
+            code: 1,
+        }
+    }
+}

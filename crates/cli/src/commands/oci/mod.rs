@@ -1,0 +1,19 @@
+//! `wharf oci …`, and `runc …` through a link of that name: the OCI runtime's command line, with
+//! runc's flags. One verb a file; `global` holds what stands before the verb.
+
+mod create;
+mod delete;
+mod exec;
+mod features;
+mod global;
+mod kill;
+mod list;
+mod main;
+mod pause;
+mod ps;
+mod run;
+mod spec;
+mod start;
+mod state;
+
+pub(crate) use main::main;

@@ -1,0 +1,17 @@
+//! `oci start`: the program of a created container runs.
+
+use super::global::Global;
+use super::main::Failure;
+
+/// Run the program of a created container.
+#[derive(Debug, clap::Parser)]
+#[command(name = "start")]
+pub(super) struct Args {
+    /// The container
+    id: String,
+}
+
+pub(super) fn start(global: &Global, args: &Args) -> Result<i32, Failure> {
+    runtime::start(&global.root, &args.id)?;
+    Ok(0)
+}

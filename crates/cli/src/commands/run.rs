@@ -1,0 +1,56 @@
+//! `wharf run`: make a container, start it, and stay with it.
+
+use crate::context::Context;
+use crate::detach_keys::DetachKeys;
+use crate::exit_code::Failure;
+use crate::flags::container::ContainerFlags;
+use crate::foreground::{self, Wishes};
+use crate::output;
+
+/// Run a program in a new container
+#[derive(Debug, clap::Parser)]
+#[command(name = "run", disable_help_flag = true)]
+pub(crate) struct Args {
+    /// Do not stay with it; print its id
+    #[arg(short, long)]
+    detach: bool,
+    /// Keys that leave it running, as ctrl-p,ctrl-q; none when empty
+    #[arg(long, value_name = "KEYS", value_parser = foreground::detach_keys)]
+    detach_keys: Option<Option<DetachKeys>>,
+    /// Pass signals on
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    sig_proxy: bool,
+    /// What the container shall be
+    #[command(flatten)]
+    container: ContainerFlags,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
+    let wishes = Wishes {
+        stdin: args.container.interactive,
+        terminal: args.container.tty,
+        detach_keys: args
+            .detach_keys
+            .unwrap_or_else(|| Some(DetachKeys::default())),
+        proxy: args.sig_proxy,
+    };
+    if !args.detach {
+        wishes.check()?;
+    }
+    let config = args.container.config(context, !args.detach)?;
+    let engine = context.engine()?;
+    let created = engine.create(config).map_err(Failure::of_run)?;
+    let streams = (!args.detach).then(|| wishes.streams());
+    let started = engine
+        .start_created(created, streams)
+        .map_err(Failure::of_run)?;
+    for warning in &started.warnings {
+        output::warning(warning);
+    }
+    if args.detach {
+        output::print(&format!("{}\n", started.record().id));
+        return Ok(0);
+    }
+    foreground::follow_started(&engine, started, &wishes)
+}

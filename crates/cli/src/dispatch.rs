@@ -1,0 +1,175 @@
+//! From the program's arguments to the verb's file, and from its outcome to an exit code. What a
+//! verb does is in `commands/<verb>.rs`.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::commands::{
+    attach, chroot, create, exec, image, images, info, init, inspect, kill, logs, monitor, oci,
+    pause, ps, remove, rm, rmi, run, start, stop, unshare, version, wait,
+};
+use crate::context::Context;
+use crate::exit_code::Failure;
+use crate::{help, output, usage};
+
+/// Runs the program with its arguments, from its own name on, and gives back its exit code. The
+/// caller must have a single thread.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
+    let mut words = Vec::new();
+    for argument in arguments {
+        match argument.into_string() {
+            Ok(word) => words.push(word),
+            Err(word) => {
+                output::error(&format!("{} is not valid UTF-8", word.display()));
+                return 125;
+            }
+        }
+    }
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    match Path::new(&name).file_name().and_then(|name| name.to_str()) {
+        Some("runc") => oci::main(rest.into_iter(), &oci_root(&context())),
+        Some("wharf-init") => init::main(&rest),
+        _ => front(rest),
+    }
+}
+
+fn context() -> Context {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Context::new(variables.collect(), rustix::process::geteuid().as_raw())
+}
+
+/// Where `wharf oci` keeps its containers, apart from the engine's.
+fn oci_root(context: &Context) -> std::path::PathBuf {
+    context.run_root.join("oci")
+}
+
+/// Options before the verb, then the verb.
+fn front(words: Vec<String>) -> i32 {
+    let mut context = context();
+    let mut words = words.into_iter().peekable();
+    while let Some(option) = words.next_if(|word| word.starts_with('-')) {
+        let (name, mut value) = match option.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (option, None),
+        };
+        let root = match name.as_str() {
+            "-h" | "--help" => return finish(&help::help(None), 0),
+            "-v" | "--version" => return finish(&version::short(), 0),
+            "--data-root" => &mut context.data_root,
+            "--run-root" => &mut context.run_root,
+            _ => return unknown(&format!("unknown option: {name}")),
+        };
+        match value
+            .take()
+            .or_else(|| words.next())
+            .map(std::path::absolute)
+        {
+            Some(Ok(path)) => *root = path,
+            _ => return unknown(&format!("{name} needs a directory")),
+        }
+    }
+    match words.next() {
+        None => finish(&help::help(None), 0),
+        Some(verb) => dispatch(&context, &verb, &words.collect::<Vec<_>>()),
+    }
+}
+
+fn unknown(message: &str) -> i32 {
+    finish(
+        &Err(Failure::usage(format!("{message}\nSee 'wharf --help'."))),
+        1,
+    )
+}
+
+fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
+    match verb {
+        monitor::VERB => return monitor::main(words),
+        remove::VERB => return remove::main(words),
+        "oci" => return oci::main(words.iter().cloned(), &oci_root(context)),
+        _ => {}
+    }
+    let (name, words) = match (verb, words.split_first()) {
+        // `wharf container ps` is `wharf ps`.
+        ("container", Some((verb, words))) => (container_verb(verb), words),
+        _ => (verb, words),
+    };
+    let ours = match name {
+        "run" | "exec" | "create" | "chroot" | "unshare" => 125,
+        _ => 1,
+    };
+    let outcome = act(context, name, words).unwrap_or_else(|| {
+        let hint = help::suggestion(verb);
+        Err(Failure::usage(format!(
+            "unknown command: {verb}{hint}\nSee 'wharf --help'."
+        )))
+    });
+    finish(&outcome, ours)
+}
+
+fn container_verb(verb: &str) -> &str {
+    match verb {
+        "ls" | "list" => "ps",
+        other => other,
+    }
+}
+
+/// Runs the verb; `None` when there is none of this name.
+fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Failure>> {
+    Some(match verb {
+        "run" => with(verb, words, |args| run::run(args, context)),
+        "create" => with(verb, words, |args| create::create(args, context)),
+        "start" => with(verb, words, |args| start::start(args, context)),
+        "stop" => with(verb, words, |args| stop::stop(args, context)),
+        "kill" => with(verb, words, |args| kill::kill(args, context)),
+        "pause" => with(verb, words, |args| pause::pause(args, context)),
+        "unpause" => with(verb, words, |args| pause::unpause(args, context)),
+        "rm" => with(verb, words, |args| rm::rm(args, context)),
+        "ps" => with(verb, words, |args| ps::ps(args, context)),
+        "logs" => with(verb, words, |args| logs::logs(args, context)),
+        "exec" => with(verb, words, |args| exec::exec(args, context)),
+        "attach" => with(verb, words, |args| attach::attach(args, context)),
+        "inspect" => with(verb, words, |args| inspect::inspect(args, context)),
+        "wait" => with(verb, words, |args| wait::wait(args, context)),
+        "images" => with(verb, words, |args| images::images(args, context)),
+        "rmi" => with(verb, words, |args| rmi::rmi(args, context)),
+        "image" => image::image(words, context),
+        "info" => with(verb, words, |args| info::info(args, context)),
+        "version" => with(verb, words, version::version),
+        "chroot" => with(verb, words, |args| {
+            chroot::run(args, context.variables.clone())
+        }),
+        "unshare" => with(verb, words, |args| {
+            unshare::run(args, context.variables.clone())
+        }),
+        "help" => help::help(words.first().map(String::as_str)),
+        _ => return None,
+    })
+}
+
+/// Parses the verb's flags and runs it.
+pub(crate) fn with<A: CommandFactory + FromArgMatches>(
+    verb: &str,
+    words: &[String],
+    act: impl FnOnce(A) -> Result<i32, Failure>,
+) -> Result<i32, Failure> {
+    usage::parse(verb, words).and_then(act)
+}
+
+/// Tells a failure, once, and gives back the exit code; `ours` is the verb's own for a failure of
+/// ours.
+fn finish(outcome: &Result<i32, Failure>, ours: i32) -> i32 {
+    match outcome {
+        Ok(code) => *code,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                output::error(&failure.message);
+            }
+            failure.code.unwrap_or(ours)
+        }
+    }
+}

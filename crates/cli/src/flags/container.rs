@@ -1,0 +1,289 @@
+//! The flags that say what a container shall be, shared by `run` and `create`, and the request
+//! that follows from them.
+
+use std::path::PathBuf;
+
+use engine::{ContainerConfig, LogDriver, Namespaces, Resources, Root, Sharing, Tmpfs, Volume};
+use spec::runtime::{Rlimit, TimeOffset};
+
+use super::mount::Mount;
+use super::{environment, mount, namespace, security, size, ulimit};
+use crate::context::Context;
+use crate::exit_code::Failure;
+
+/// Docker's flags.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct ContainerFlags {
+    /// Print this help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// Give it a name
+    #[arg(long, allow_hyphen_values = true)]
+    name: Option<String>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Remove it at its end
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Set a variable, NAME=VALUE or NAME to pass the own one on
+    #[arg(short, long, value_name = "VARIABLE")]
+    env: Vec<String>,
+    /// Set the variables of a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Working directory in the container
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<PathBuf>,
+    /// User and group, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    user: Option<String>,
+    /// Host name in the container
+    #[arg(short, long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Label it, NAME=VALUE
+    #[arg(short, long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// Replace the image's entry point
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// Mount a path of the host, SOURCE:TARGET[:ro]
+    #[arg(short, long, value_name = "VOLUME", value_parser = mount::volume)]
+    volume: Vec<Volume>,
+    /// Mount as said by name, type=bind|tmpfs,source=PATH,target=PATH[,readonly]
+    #[arg(long, value_name = "MOUNT", value_parser = mount::mount)]
+    mount: Vec<Mount>,
+    /// Mount an empty directory in memory, TARGET[:OPTIONS]
+    #[arg(long, value_name = "TARGET", value_parser = mount::tmpfs)]
+    tmpfs: Vec<Tmpfs>,
+    /// Mount its root read-only
+    #[arg(long)]
+    read_only: bool,
+    /// Use a directory as its root; changes are thrown away
+    #[arg(long, value_name = "DIR", value_parser = mount::absolute)]
+    pub(crate) rootfs: Option<PathBuf>,
+    /// Use a directory as its root; changes stay in it
+    #[arg(long, value_name = "DIR", value_parser = mount::absolute, conflicts_with = "rootfs")]
+    pub(crate) rootfs_rw: Option<PathBuf>,
+    /// Limit its memory
+    #[arg(short, long, value_name = "BYTES", value_parser = size::bytes)]
+    memory: Option<i64>,
+    /// Limit memory and swap together; -1 is unlimited swap
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true,
+          value_parser = size::bytes_or_unlimited)]
+    memory_swap: Option<i64>,
+    /// Limit its processors
+    #[arg(long, value_name = "NUMBER", value_parser = size::cpus)]
+    cpus: Option<i64>,
+    /// Limit its processes; -1 is unlimited
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pids_limit: Option<i64>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
+    shm_size: Option<i64>,
+    /// Set a limit of its processes, NAME=SOFT[:HARD]
+    #[arg(long, value_name = "LIMIT", value_parser = ulimit::ulimit)]
+    ulimit: Vec<Rlimit>,
+    /// Its rank when memory runs out, -1000 to 1000
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    oom_score_adj: Option<i32>,
+    /// Network: none, host, container:NAME or ns:PATH
+    #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = namespace::network)]
+    network: Option<Sharing>,
+    /// Process ids: private, host, container:NAME or ns:PATH
+    #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
+    pid: Option<Sharing>,
+    /// Shared memory and message queues: private, host, container:NAME or ns:PATH
+    #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
+    ipc: Option<Sharing>,
+    /// Host name: private, host, container:NAME or ns:PATH
+    #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
+    uts: Option<Sharing>,
+    /// User ids: private, host, container:NAME or ns:PATH
+    #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
+    userns: Option<Sharing>,
+    /// Cgroup root: private, host, container:NAME or ns:PATH
+    #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
+    cgroupns: Option<Sharing>,
+    /// Move a clock, monotonic|boottime=SECONDS
+    #[arg(long, value_name = "OFFSET", value_parser = time_offset)]
+    time_offset: Vec<(String, TimeOffset)>,
+    /// All capabilities and devices, nothing hidden
+    #[arg(long)]
+    privileged: bool,
+    /// Add a capability
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_add: Vec<String>,
+    /// Drop a capability
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_drop: Vec<String>,
+    /// no-new-privileges, seccomp=unconfined or seccomp=FILE
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
+    /// Run a small init that reaps orphans and passes signals on
+    #[arg(long)]
+    init: bool,
+    /// Signal of `stop`
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Seconds until `stop` kills
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    stop_timeout: Option<i64>,
+    /// Where output is kept: json-file or none
+    #[arg(long, value_name = "DRIVER", value_parser = ["json-file", "none"])]
+    log_driver: Option<String>,
+    /// max-size=BYTES or max-file=NUMBER
+    #[arg(long, value_name = "OPTION")]
+    log_opt: Vec<String>,
+    /// The image, the program and its arguments; without the image when there is a --rootfs
+    #[arg(value_name = "IMAGE [COMMAND [ARG...]]", trailing_var_arg = true)]
+    words: Vec<String>,
+}
+
+impl ContainerFlags {
+    /// The request. `attached` says that the caller's standard input ends the container's.
+    pub(crate) fn config(
+        self,
+        context: &Context,
+        attached: bool,
+    ) -> Result<ContainerConfig, Failure> {
+        let usage = Failure::usage;
+        let env = environment::collect(&self.env_file, &self.env, &context.variables);
+        let security = security::collect(&self.security_opt).map_err(usage)?;
+        let (volumes, tmpfs) = mounts(self.volume, self.mount, self.tmpfs);
+        let (root, command) = root(self.rootfs, self.rootfs_rw, self.words)?;
+        let of = Option::unwrap_or_default;
+        Ok(ContainerConfig {
+            name: self.name,
+            root,
+            command,
+            // An empty word takes the entry point away.
+            entrypoint: self.entrypoint.map(|program| {
+                Some(program)
+                    .filter(|program| !program.is_empty())
+                    .into_iter()
+                    .collect()
+            }),
+            env: env.map_err(usage)?,
+            working_dir: self.workdir,
+            user: self.user,
+            hostname: self.hostname,
+            labels: environment::labels(&self.label).map_err(usage)?,
+            terminal: self.tty,
+            open_stdin: self.interactive,
+            stdin_once: self.interactive && attached,
+            auto_remove: self.rm,
+            volumes,
+            tmpfs,
+            read_only: self.read_only,
+            resources: Resources {
+                memory: self.memory.filter(|bytes| *bytes != 0),
+                memory_swap: self.memory_swap,
+                nano_cpus: self.cpus,
+                pids: self.pids_limit,
+                shm_size: self.shm_size,
+            },
+            namespaces: Namespaces {
+                pid: of(self.pid),
+                network: of(self.network),
+                ipc: of(self.ipc),
+                uts: of(self.uts),
+                user: of(self.userns),
+                cgroup: of(self.cgroupns),
+            },
+            time_offsets: self.time_offset.into_iter().collect(),
+            privileged: self.privileged,
+            cap_add: self.cap_add,
+            cap_drop: self.cap_drop,
+            no_new_privileges: security.no_new_privileges,
+            seccomp: security.seccomp,
+            rlimits: self.ulimit,
+            oom_score_adj: self.oom_score_adj,
+            init: self.init,
+            stop_signal: self.stop_signal,
+            stop_timeout: self.stop_timeout,
+            log: log(self.log_driver.as_deref(), &self.log_opt).map_err(usage)?,
+        })
+    }
+}
+
+fn mounts(
+    mut volumes: Vec<Volume>,
+    mounts: Vec<Mount>,
+    mut tmpfs: Vec<Tmpfs>,
+) -> (Vec<Volume>, Vec<Tmpfs>) {
+    for mount in mounts {
+        match mount {
+            Mount::Volume(volume) => volumes.push(volume),
+            Mount::Tmpfs(one) => tmpfs.push(one),
+        }
+    }
+    (volumes, tmpfs)
+}
+
+fn root(
+    rootfs: Option<PathBuf>,
+    rootfs_rw: Option<PathBuf>,
+    mut words: Vec<String>,
+) -> Result<(Root, Vec<String>), Failure> {
+    let writable = rootfs_rw.is_some();
+    if let Some(path) = rootfs.or(rootfs_rw) {
+        return Ok((Root::Directory { path, writable }, words));
+    }
+    if words.is_empty() {
+        return Err(Failure::usage(
+            "an image is needed, or --rootfs DIR\nSee 'wharf run --help'.",
+        ));
+    }
+    let image = words.remove(0);
+    Ok((Root::Image(image), words))
+}
+
+fn log(driver: Option<&str>, options: &[String]) -> Result<LogDriver, String> {
+    let (mut max_size, mut max_files) = (None, 1);
+    for option in options {
+        let wrong = || format!("invalid log option {option:?}: expected max-size or max-file");
+        match option.split_once('=').ok_or_else(wrong)? {
+            ("max-size", "-1") => max_size = None,
+            ("max-size", value) => {
+                let bytes = u64::try_from(size::bytes(value)?)
+                    .ok()
+                    .filter(|bytes| *bytes > 0);
+                max_size = Some(bytes.ok_or_else(wrong)?);
+            }
+            ("max-file", value) => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                max_files = number.ok_or_else(wrong)?;
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    if max_files > 1 && max_size.is_none() {
+        return Err("max-file needs max-size: without it no second file is begun".to_owned());
+    }
+    match driver {
+        Some("none") if options.is_empty() => Ok(LogDriver::None),
+        Some("none") => Err("the log driver none has no options".to_owned()),
+        _ => Ok(LogDriver::JsonFile {
+            max_size,
+            max_files,
+        }),
+    }
+}
+
+fn time_offset(text: &str) -> Result<(String, TimeOffset), String> {
+    let wrong = || format!("invalid offset {text:?}: expected monotonic|boottime=SECONDS");
+    let (clock, seconds) = text.split_once('=').ok_or_else(wrong)?;
+    if !["monotonic", "boottime"].contains(&clock) {
+        return Err(wrong());
+    }
+    let secs = seconds.parse().map_err(|_| wrong())?;
+    Ok((clock.to_owned(), TimeOffset { secs, nanosecs: 0 }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! From the words of a command line to a request.
+
+use clap::Parser;
+use engine::Seccomp;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    flags: ContainerFlags,
+}
+
+fn config(words: &[&str]) -> Result<ContainerConfig, String> {
+    let line = Line::try_parse_from(std::iter::once(&"run").chain(words))
+        .map_err(|error| error.to_string())?;
+    let context = Context::new(vec![("A".into(), "own".into())], 0);
+    line.flags
+        .config(&context, true)
+        .map_err(|failure| failure.message)
+}
+
+#[test]
+fn the_first_word_is_the_image_and_the_rest_is_the_programs() {
+    let config = config(&["-it", "--rm", "host", "sh", "-c", "id"]).unwrap();
+    assert_eq!(config.root, Root::Image("host".into()));
+    assert_eq!(config.command, ["sh", "-c", "id"]);
+    assert!(config.terminal && config.open_stdin && config.stdin_once && config.auto_remove);
+}
+
+#[test]
+fn with_a_directory_as_root_there_is_no_image() {
+    let with = |flag| config(&[flag, "/srv/root", "ls"]).unwrap();
+    let directory = |writable| Root::Directory {
+        path: "/srv/root".into(),
+        writable,
+    };
+    assert_eq!(with("--rootfs").root, directory(false));
+    assert_eq!(with("--rootfs-rw").root, directory(true));
+    assert_eq!(with("--rootfs").command, ["ls"]);
+    assert!(config(&[]).unwrap_err().starts_with("an image is needed"));
+}
+
+#[test]
+fn everything_that_can_be_said_arrives() {
+    let words = "--name web -e A -e B=1 -w /srv -u 5:6 --hostname h -v /a:/b:ro --read-only \
+                 -m 64m --memory-swap -1 --cpus 1.5 --pids-limit -1 --network host --userns host \
+                 --cap-add NET_ADMIN --cap-drop ALL --init --security-opt seccomp=unconfined \
+                 --ulimit nofile=1:2 --tmpfs /t --label a=b --stop-timeout 3 --log-driver none \
+                 --time-offset boottime=-5 --entrypoint /e host x";
+    let config = config(&words.split_whitespace().collect::<Vec<_>>()).unwrap();
+    assert_eq!(config.env, ["A=own", "B=1"]);
+    assert_eq!(config.resources.memory, Some(64 << 20));
+    assert_eq!(config.resources.memory_swap, Some(-1));
+    assert_eq!(config.resources.nano_cpus, Some(1_500_000_000));
+    assert_eq!(config.namespaces.network, Sharing::Host);
+    assert_eq!(config.namespaces.user, Sharing::Host);
+    assert_eq!(config.entrypoint, Some(vec!["/e".to_owned()]));
+    assert_eq!(config.seccomp, Seccomp::Unconfined);
+    assert_eq!(config.log, LogDriver::None);
+    assert_eq!(config.time_offsets["boottime"].secs, -5);
+    assert!(config.volumes[0].read_only && config.init && config.read_only);
+}
+
+#[test]
+fn an_empty_entry_point_takes_the_images_away() {
+    assert_eq!(
+        config(&["--entrypoint", "", "host"]).unwrap().entrypoint,
+        Some(Vec::new())
+    );
+    assert_eq!(config(&["host"]).unwrap().entrypoint, None);
+}
+
+#[test]
+fn logs_are_rotated_only_with_a_size() {
+    let config = config(&[
+        "--log-opt",
+        "max-size=1m",
+        "--log-opt",
+        "max-file=3",
+        "host",
+    ])
+    .unwrap();
+    let expected = LogDriver::JsonFile {
+        max_size: Some(1 << 20),
+        max_files: 3,
+    };
+    assert_eq!(config.log, expected);
+    assert!(super::log(None, &["max-file=3".to_owned()]).is_err());
+    assert!(super::log(None, &["mode=blocking".to_owned()]).is_err());
+}
+
+#[test]
+fn a_flag_that_makes_no_sense_is_refused_by_name() {
+    assert!(config(&["-m", "12q", "host"]).unwrap_err().contains("12q"));
+    assert!(
+        config(&["--network", "bridge", "host"])
+            .unwrap_err()
+            .contains("bridge")
+    );
+    assert!(
+        config(&["--rootfs", "/a", "--rootfs-rw", "/b"])
+            .unwrap_err()
+            .contains("--rootfs-rw")
+    );
+}

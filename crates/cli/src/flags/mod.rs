@@ -1,0 +1,10 @@
+//! Flags that several verbs share, and how their values are written. What follows from them is
+//! the engine's business.
+
+pub(crate) mod container;
+pub(crate) mod environment;
+pub(crate) mod mount;
+pub(crate) mod namespace;
+pub(crate) mod security;
+pub(crate) mod size;
+pub(crate) mod ulimit;

@@ -1,0 +1,152 @@
+//! `wharf help`: all verbs by what they are for, and each verb's own page.
+
+use clap::CommandFactory;
+
+use crate::commands::{
+    attach, chroot, create, exec, image, images, info, inspect, kill, logs, pause, ps, rm, rmi,
+    run, start, stop, unshare, version, wait,
+};
+use crate::exit_code::Failure;
+use crate::output;
+
+const OVERVIEW: &str = "\
+A container engine for Linux in one static binary.
+
+Usage: wharf [--data-root DIR] [--run-root DIR] COMMAND [OPTIONS] [ARGS]
+
+Try: wharf run --rm host sh -c 'id; ps'
+
+Run:
+  run       Run a program in a new container
+  exec      Run one more program in a running container
+  attach    Connect to a running container
+  logs      Show what a container wrote
+
+Containers:
+  ps        List containers
+  create    Make a container without starting it
+  start     Start containers
+  stop      End containers, gently first
+  kill      Send a signal to containers
+  pause     Let a container's processes stand still
+  unpause   Let them go on
+  wait      Wait for the end of containers
+  inspect   Show everything about containers
+  rm        Remove containers
+
+Images:
+  images    List images
+  image     Make an image from the host's files, list, remove
+  rmi       Remove images
+
+One primitive alone:
+  chroot    Run a program with another directory as its root
+  unshare   Run a program of the host in new namespaces
+  oci       The OCI runtime, with runc's commands and flags
+
+wharf:
+  info      Show what this machine can do
+  version   Show the version
+  help      Show this page, or a command's
+
+See 'wharf COMMAND --help' for a command's options.
+";
+
+/// Shows the overview, or the page of one verb.
+pub(crate) fn help(verb: Option<&str>) -> Result<i32, Failure> {
+    let Some(verb) = verb else {
+        output::print(OVERVIEW);
+        return Ok(0);
+    };
+    let Some(command) = command(verb) else {
+        return Err(Failure::usage(format!(
+            "unknown command: {verb}{}",
+            suggestion(verb)
+        )));
+    };
+    let mut command = command.bin_name(format!("wharf {verb}"));
+    output::print(&command.render_help().to_string());
+    Ok(0)
+}
+
+fn command(verb: &str) -> Option<clap::Command> {
+    Some(match verb {
+        "run" => run::Args::command(),
+        "create" => create::Args::command(),
+        "start" => start::Args::command(),
+        "stop" => stop::Args::command(),
+        "kill" => kill::Args::command(),
+        "pause" | "unpause" => pause::Args::command(),
+        "rm" => rm::Args::command(),
+        "ps" => ps::Args::command(),
+        "logs" => logs::Args::command(),
+        "exec" => exec::Args::command(),
+        "attach" => attach::Args::command(),
+        "inspect" => inspect::Args::command(),
+        "wait" => wait::Args::command(),
+        "images" => images::Args::command(),
+        "image" => image::Args::command(),
+        "rmi" => rmi::Args::command(),
+        "info" => info::Args::command(),
+        "version" => version::Args::command(),
+        "chroot" => chroot::Args::command(),
+        "unshare" => unshare::Args::command(),
+        _ => return None,
+    })
+}
+
+/// A hint at the verb that was probably meant.
+pub(crate) fn suggestion(word: &str) -> String {
+    let best = verbs().map(|verb| (distance(word, verb), verb)).min();
+    match best {
+        Some((distance, verb)) if distance <= 1 + word.len() / 4 => {
+            format!(" (did you mean '{verb}'?)")
+        }
+        _ => String::new(),
+    }
+}
+
+/// The verbs of the overview.
+fn verbs() -> impl Iterator<Item = &'static str> {
+    let entries = OVERVIEW.lines().filter_map(|line| line.strip_prefix("  "));
+    entries.filter_map(|line| line.split_whitespace().next())
+}
+
+/// How many letters have to be changed, added, removed or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_of_the_overview_has_a_page() {
+        for verb in verbs().filter(|verb| !["oci", "help"].contains(verb)) {
+            let command = command(verb).unwrap_or_else(|| panic!("{verb}"));
+            command.debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_typo_is_met_with_the_verb_that_was_meant() {
+        assert_eq!(suggestion("rnu"), " (did you mean 'run'?)");
+        assert_eq!(suggestion("atach"), " (did you mean 'attach'?)");
+        assert_eq!(suggestion("frobnicate"), "");
+    }
+}
