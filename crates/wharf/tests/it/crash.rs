@@ -1,0 +1,79 @@
+//! `kill -9` of our own processes: the next command finds the truth, and nothing stays.
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Wharf, cgroups_of, is_root};
+
+/// The monitor of a container: the parent of its process.
+fn monitor_of(wharf: &Wharf, name: &str) -> Pid {
+    let pid = wharf.inspect(name, "/State/Pid");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    Pid::from_raw(fields.split(' ').nth(1).unwrap().parse().unwrap()).unwrap()
+}
+
+#[test]
+fn a_container_ends_with_its_monitor_and_the_record_says_so() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let id = wharf.sleeper("web");
+    kill_process(monitor_of(&wharf, "web"), Signal::KILL).unwrap();
+    // The kernel kills the container's process with its parent, at its own pace.
+    while wharf.inspect("web", "/State/Running") == true {}
+    wharf.ok(&["ps", "-a"]);
+    assert_eq!(wharf.inspect("web", "/State/ExitCode"), 137);
+    let error = wharf.inspect("web", "/State/Error");
+    assert_eq!(error, "the monitor of the container was killed");
+    assert!(cgroups_of(&id).is_empty());
+    assert_eq!(wharf.entries("run/ids"), [""; 0]);
+    wharf.ok(&["start", "web"]);
+    assert_eq!(wharf.inspect("web", "/State/Running"), true);
+}
+
+#[test]
+fn a_container_that_is_not_to_stay_is_swept_with_everything_it_had() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let id = wharf.ok(&[
+        "run", "-d", "--rm", "--name", "web", "host", "sleep", "1000",
+    ]);
+    kill_process(monitor_of(&wharf, "web"), Signal::KILL).unwrap();
+    while !wharf.ok(&["ps", "-aq"]).is_empty() {}
+    assert!(cgroups_of(&id).is_empty());
+    wharf.assert_nothing_left();
+}
+
+#[test]
+fn a_starter_that_is_killed_leaves_the_container_to_its_monitor() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let words = [
+        "run",
+        "--rm",
+        "--name",
+        "web",
+        "host",
+        "sh",
+        "-c",
+        "echo up; exec sleep 1000",
+    ];
+    let mut run = wharf
+        .command()
+        .args(words)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut byte = [0];
+    std::io::Read::read_exact(run.stdout.as_mut().unwrap(), &mut byte).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(wharf.inspect("web", "/State/Running"), true);
+    wharf.ok(&["kill", "web"]);
+    while wharf.run(&["inspect", "web"]).code == 0 {}
+}

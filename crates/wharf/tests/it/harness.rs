@@ -1,0 +1,202 @@
+//! An installation of wharf in a temporary directory, and what is left of it in the end.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// An installation.
+pub(crate) struct Wharf {
+    root: tempfile::TempDir,
+    /// Whom the program runs as; the caller without.
+    user: Option<u32>,
+}
+
+/// How a command went.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Whether the caller may do what the test needs; says so when not.
+pub(crate) fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        println!("skipped: needs root");
+    }
+    is_root
+}
+
+impl Wharf {
+    pub(crate) fn new() -> Self {
+        Self::with_user(None)
+    }
+
+    fn with_user(user: Option<u32>) -> Self {
+        let mut builder = tempfile::Builder::new();
+        Self {
+            root: builder.prefix("wharf-test-").tempdir().unwrap(),
+            user,
+        }
+    }
+
+    /// An installation of an ordinary user, who needs a copy of the program where it can be read.
+    pub(crate) fn of_user(user: u32) -> Self {
+        let wharf = Self::with_user(Some(user));
+        std::fs::copy(env!("CARGO_BIN_EXE_wharf"), wharf.path("wharf")).unwrap();
+        std::os::unix::fs::chown(wharf.path(""), Some(user), Some(user)).unwrap();
+        wharf
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The program with global options, ready for a verb.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = match self.user {
+            None => Command::new(env!("CARGO_BIN_EXE_wharf")),
+            Some(user) => {
+                let mut command = Command::new(self.path("wharf"));
+                command.uid(user).gid(user);
+                command
+            }
+        };
+        command.arg("--data-root").arg(self.path("data"));
+        command.arg("--run-root").arg(self.path("run"));
+        command.current_dir("/");
+        command
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Outcome {
+        self.run_with_input(words, "")
+    }
+
+    /// Runs a verb with something on its standard input.
+    pub(crate) fn run_with_input(&self, words: &[&str], input: &str) -> Outcome {
+        let mut child = self
+            .command()
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Runs a verb that must succeed; gives back its output without the last line feed.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        let outcome = self.run(words);
+        assert_eq!(outcome.code, 0, "{words:?}: {outcome:?}");
+        outcome.stdout.trim_end_matches('\n').to_owned()
+    }
+
+    /// Runs a verb that must fail; gives back its code and its words.
+    pub(crate) fn fails(&self, words: &[&str]) -> (i32, String) {
+        let outcome = self.run(words);
+        assert_ne!(outcome.code, 0, "{words:?}: {outcome:?}");
+        (outcome.code, without_warnings(&outcome.stderr))
+    }
+
+    /// Starts a container that sleeps, in the background.
+    pub(crate) fn sleeper(&self, name: &str) -> String {
+        self.ok(&["run", "-d", "--name", name, "host", "sleep", "1000"])
+    }
+
+    /// A value of `inspect`, by its JSON pointer.
+    pub(crate) fn inspect(&self, name: &str, pointer: &str) -> serde_json::Value {
+        let text = self.ok(&["inspect", name]);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value[0]
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("{pointer} in {text}"))
+            .clone()
+    }
+
+    /// The entries of a directory of the installation.
+    pub(crate) fn entries(&self, directory: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path(directory)) else {
+            return Vec::new();
+        };
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != ".lock").collect()
+    }
+
+    /// Removes all containers, and makes sure that nothing is left of any.
+    pub(crate) fn assert_nothing_left(&self) {
+        for id in self.ok(&["ps", "-aq", "--no-trunc"]).lines() {
+            self.run(&["rm", "-f", id]);
+        }
+        for id in self.entries("run/containers") {
+            // Somebody may be removing it just now: whoever is in charge has the lock.
+            let lock = self.path("run/containers").join(&id).join("lock");
+            let _ = std::fs::File::open(lock).and_then(|lock| lock.lock());
+        }
+        for directory in ["run/containers", "run/ids", "data/containers", "data/names"] {
+            assert_eq!(self.entries(directory), [""; 0], "{directory}");
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let root = self.root.path().to_str().unwrap();
+        assert!(!mounts.contains(root), "a mount is left");
+    }
+}
+
+impl Drop for Wharf {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_nothing_left();
+            return;
+        }
+        // What is wrong was said; only the machine must be left clean.
+        let ids = self.run(&["ps", "-aq", "--no-trunc"]).stdout;
+        for id in ids.lines() {
+            self.run(&["rm", "-f", id]);
+        }
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// What was said beside warnings, which depend on the machine's limits.
+pub(crate) fn without_warnings(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("wharf: warning: "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every cgroup below any hierarchy whose name holds the id.
+pub(crate) fn cgroups_of(id: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(Path::new("/sys/fs/cgroup"), 2, id, &mut found);
+    found
+}
+
+fn collect(directory: &Path, depth: u32, id: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_string_lossy().contains(id) {
+            found.push(entry.path());
+        }
+        if depth > 1 {
+            collect(&entry.path(), depth - 1, id, found);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The whole program against the real kernel: each test has an installation of its own and leaves
+//! nothing behind, which is checked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test's helpers fail with the test, and say why one was skipped"
+)]
+
+mod crash;
+mod harness;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod rootless;
+mod run;
+mod streams;

@@ -1,0 +1,122 @@
+//! Standard streams: kept apart, logged, forwarded, attached to.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use crate::harness::{Wharf, is_root, without_warnings};
+
+#[test]
+fn output_and_errors_are_kept_apart_and_input_arrives() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let outcome = wharf.run_with_input(
+        &["run", "--rm", "-i", "host", "sh", "-c", "cat; echo e >&2"],
+        "in",
+    );
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "in"));
+    assert_eq!(without_warnings(&outcome.stderr), "e");
+}
+
+#[test]
+fn without_interactive_the_input_is_empty() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let outcome = wharf.run_with_input(&["run", "--rm", "host", "cat"], "in");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
+}
+
+#[test]
+fn logs_keep_what_was_written_and_by_whom() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "echo one; echo two >&2; echo three";
+    wharf.run(&["run", "--name", "talker", "host", "sh", "-c", script]);
+    let outcome = wharf.run(&["logs", "talker"]);
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        ("one\nthree\n", "two\n")
+    );
+    wharf.run(&["run", "--name", "counter", "host", "seq", "3"]);
+    assert_eq!(wharf.ok(&["logs", "-n", "2", "counter"]), "2\n3");
+    let timed = wharf.ok(&["logs", "-t", "-n", "1", "counter"]);
+    assert!(timed.ends_with("Z 3"), "{timed}");
+}
+
+#[test]
+fn followed_logs_end_with_the_container() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "echo first; read line; echo $line; exit 4";
+    wharf.ok(&[
+        "run", "-d", "-i", "--name", "talker", "host", "sh", "-c", script,
+    ]);
+    let mut logs = wharf
+        .command()
+        .args(["logs", "-f", "talker"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(logs.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line, "first\n");
+    let attached = wharf.run_with_input(&["attach", "talker"], "second\n");
+    assert_eq!(attached.code, 4);
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "second\n");
+    assert!(logs.wait().unwrap().success());
+}
+
+#[test]
+fn a_container_without_a_log_says_so() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    wharf.ok(&[
+        "run",
+        "--name",
+        "quiet",
+        "--log-driver",
+        "none",
+        "host",
+        "true",
+    ]);
+    let (code, message) = wharf.fails(&["logs", "quiet"]);
+    assert_eq!(code, 1);
+    assert!(message.contains("its log driver is \"none\""), "{message}");
+}
+
+#[test]
+fn a_signal_for_the_command_reaches_the_program() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.01; done";
+    let mut run = wharf
+        .command()
+        .args(["run", "--rm", "host", "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    line.clear();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line, "got\n");
+    assert_eq!(run.wait().unwrap().code(), Some(9));
+}
