@@ -42,6 +42,7 @@ pub use features::features;
 pub use init::Step;
 pub use kill::kill;
 pub use pause::{pause, resume};
+pub use plan::SIGNALS_BLOCKED;
 pub use process::{Exit, Process};
 pub use start::start;
 pub use state::{inspect, list, processes, state};

@@ -18,6 +18,11 @@ use crate::rootfs::mounts::Mount;
 use crate::rootfs::{Root, options};
 use crate::{rlimits, seccomp, sysctl};
 
+/// The annotation of a container whose program starts with all signals blocked, for an init that
+/// reads them: the kernel drops what comes to an init before it has a handler, but keeps what is
+/// blocked.
+pub const SIGNALS_BLOCKED: &str = "dev.wharf.signals-blocked";
+
 /// What init shall do.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
@@ -34,6 +39,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) bare: Option<Bare<'a>>,
     /// Whether the process is killed when its parent dies.
     pub(crate) dies_with_parent: bool,
+    /// Whether the program starts with all signals blocked.
+    pub(crate) blocks_signals: bool,
     /// How many fds after the standard streams the program inherits.
     pub(crate) preserve_fds: u32,
 }
@@ -103,6 +110,7 @@ impl<'a> Plan<'a> {
                 .transpose()
                 .map_err(Error::Seccomp)?,
             container: Some(container),
+            blocks_signals: config.annotations.contains_key(SIGNALS_BLOCKED),
             ..Self::of_process(process, namespaces)?
         })
     }
@@ -137,6 +145,7 @@ impl<'a> Plan<'a> {
             container: None,
             bare: None,
             dies_with_parent: false,
+            blocks_signals: false,
             preserve_fds: 0,
         })
     }

@@ -79,17 +79,13 @@ pub fn unblock_all() -> Result<()> {
     SignalSet::of(&[]).set_mask()
 }
 
-/// Sets every signal to its default and unblocks all, as a new program expects it: an ignored
-/// signal (Rust ignores SIGPIPE) would be inherited over execve.
-///
-/// # Errors
-/// Never in practice.
-pub fn reset_dispositions() -> Result<()> {
+/// Sets every signal to its default, as a new program expects it: an ignored signal (Rust ignores
+/// SIGPIPE) would be inherited over execve. Which are blocked is left.
+pub fn reset_dispositions() {
     for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL is no function of ours. The signals that cannot be set answer EINVAL.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    unblock_all()
 }
 
 /// Ignores a signal in the calling process.

@@ -1,6 +1,7 @@
 //! The OCI configuration of a container: everything that was decided, in the runtime's words. A
 //! pure function of its input; Docker's defaults are written down here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use runtime::capabilities::{self, Capability};
@@ -108,9 +109,16 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         }),
         hostname,
         mounts: input.mounts,
+        annotations: annotations(config),
         linux: Some(linux),
         ..Config::default()
     })
+}
+
+/// Our own init reads its signals and must miss none.
+fn annotations(config: &ContainerConfig) -> BTreeMap<String, String> {
+    let blocked = (runtime::SIGNALS_BLOCKED.to_owned(), "true".to_owned());
+    config.init.then_some(blocked).into_iter().collect()
 }
 
 /// The cgroup of a container, by its id alone, so that whoever knows the id can remove it.

@@ -12,6 +12,8 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 
 use super::Step;
+use sys::signals::SignalSet;
+
 use super::protocol::{FromInit, FromParent, expect_from_parent, tell_parent};
 use crate::error::{Doing, Fault};
 use crate::plan::{Container, Plan};
@@ -322,8 +324,14 @@ impl Init<'_> {
         if let Err(errno) = sys::fds::close_range_cloexec(keep) {
             return Fault::new("closing file descriptors", errno);
         }
-        if let Err(errno) = sys::signals::reset_dispositions() {
-            return Fault::new("resetting signals", errno);
+        sys::signals::reset_dispositions();
+        let mask = if self.plan.blocks_signals {
+            SignalSet::all()
+        } else {
+            SignalSet::of(&[])
+        };
+        if let Err(errno) = mask.set_mask() {
+            return Fault::new("setting the signal mask", errno);
         }
         let errno = sys::exec::execve(program, &self.plan.argv, &self.plan.envp);
         Fault::new(format!("executing {}", program.to_string_lossy()), errno)
