@@ -1,6 +1,8 @@
 //! The project's own tasks, run as `cargo xtask <task>`. This file only names them; each task has
 //! a file of its own.
 
+mod bench;
+mod cargo;
 mod packages;
 mod test;
 mod tidy;
@@ -14,6 +16,9 @@ usage: cargo xtask <task>
   test [FILTER]       install what the tests need, build, run every test as root and as an
                       ordinary user, and check that nothing is left behind
   tidy                check the rules of the house that the compiler cannot check
+  bench [--runs N] [--case NAME] [--write]
+                      measure wharf against the floor and against the engines that are installed;
+                      --write puts the tables into docs/performance.md
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(rest),
         Some("tidy") => tidy::run(rest),
+        Some("bench") => bench::run(rest),
         Some(test::SUPERVISE) => test::supervise(rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -1,6 +1,7 @@
 //! The Debian packages the tests use, in one list, and their installation. A test whose program
 //! is missing all the same says so itself and is skipped.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A program a test runs, and the Debian package that brings it.
@@ -27,7 +28,7 @@ const NEEDED: &[Needed] = &[
 pub(crate) fn install() {
     let missing: Vec<&Needed> = NEEDED
         .iter()
-        .filter(|needed| !is_installed(needed))
+        .filter(|needed| find(needed.program).is_none())
         .collect();
     if missing.is_empty() {
         println!("packages: all present");
@@ -58,12 +59,9 @@ fn apt(arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn is_installed(needed: &Needed) -> bool {
-    ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
-        .iter()
-        .any(|directory| {
-            std::path::Path::new(directory)
-                .join(needed.program)
-                .exists()
-        })
+/// Where a program is, in the places that packages use.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let places = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+    let mut paths = places.iter().map(|place| Path::new(place).join(program));
+    paths.find(|path| path.exists())
 }

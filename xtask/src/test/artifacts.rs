@@ -4,11 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::workspace;
+use crate::cargo::cargo;
 
 /// What a build brought.
 pub(super) struct Artifacts {
@@ -100,25 +99,4 @@ fn link(program: &Path, target: &Path) -> Result<PathBuf, String> {
         .and_then(|()| fs::set_permissions(target, everybody))
         .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
     Ok(target.to_path_buf())
-}
-
-/// Runs Cargo, its own messages to the terminal, and returns what it says of its artifacts.
-fn cargo(arguments: &[&str]) -> Result<Vec<Value>, String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace::root())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("cargo {} failed", arguments.join(" ")));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect())
 }

@@ -1,0 +1,177 @@
+//! The engines that are measured: how each is called for the same work, and which version is
+//! installed.
+
+use super::stage::Stage;
+use super::subject::{CommandLine, PREFIX, Running, container_name};
+use crate::packages;
+
+/// Programs whose versions belong beside the figures.
+const PEERS: [&str; 7] = [
+    "crun",
+    "runc",
+    "bwrap",
+    "systemd-nspawn",
+    "podman",
+    "conmon",
+    "docker",
+];
+
+/// The version of every peer, or that it is not there.
+pub(super) fn versions() -> Vec<(&'static str, String)> {
+    let version = |name| {
+        let said = installed(name).and_then(|program| program.and(["--version"]).output());
+        said.map_or_else(|why| why, |said| first_line(&said, name))
+    };
+    PEERS.iter().map(|&name| (name, version(name))).collect()
+}
+
+/// `crun version 1.8.1` is `1.8.1` beside the name.
+fn first_line(said: &str, name: &str) -> String {
+    let line = said.lines().next().unwrap_or_default();
+    let words = line
+        .split(' ')
+        .skip_while(|word| word.eq_ignore_ascii_case(name) || *word == "version");
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn installed(name: &str) -> Result<CommandLine, String> {
+    let program = packages::find(name).ok_or("is not installed")?;
+    Ok(CommandLine::new([program]))
+}
+
+/// An OCI runtime of a peer with a state directory on the stage.
+pub(super) fn oci_runtime(stage: &Stage, name: &str) -> Result<CommandLine, String> {
+    let state = stage.state(name);
+    Ok(installed(name)?.and(["--root"]).and([state]))
+}
+
+/// wharf in that role.
+pub(super) fn wharf_oci(stage: &Stage) -> CommandLine {
+    let program = CommandLine::new([&stage.wharf]).and(["oci", "--root"]);
+    program.and([stage.state("wharf-oci")])
+}
+
+/// An engine with Docker's verbs.
+#[derive(Debug, Clone)]
+pub(super) struct Engine {
+    program: CommandLine,
+    /// What its `run` needs beside the options that all have.
+    run_options: Vec<String>,
+    /// The image whose programs are run.
+    image: &'static str,
+}
+
+impl Engine {
+    /// `run` without a network; options, image and program come next.
+    pub(super) fn run(&self) -> CommandLine {
+        let run = self.program.and(["run", "--network", "none"]);
+        run.and(&self.run_options)
+    }
+
+    /// `run --rm` of `true` from the image.
+    pub(super) fn run_true(&self) -> CommandLine {
+        self.run().and(["--rm", self.image, "true"])
+    }
+
+    /// `exec` of `true`.
+    pub(super) fn exec_true(&self, container: &str) -> CommandLine {
+        self.program.and(["exec", container, "true"])
+    }
+
+    /// Starts a container that sleeps.
+    pub(super) fn start(&self, name: &str) -> Result<Running, String> {
+        let start = self.run().and(["--detach", "--name", name]);
+        let end = self.program.and(["rm", "--force", name]);
+        start.and([self.image, "sleep", "100000"]).start(end)
+    }
+}
+
+/// wharf with an installation on the stage and the built-in image.
+pub(super) fn wharf(stage: &Stage) -> Engine {
+    let program = CommandLine::new([&stage.wharf]).and(["--data-root"]);
+    let program = program.and([stage.state("wharf/data")]);
+    Engine {
+        program: program.and(["--run-root"]).and([stage.state("wharf/run")]),
+        run_options: Vec::new(),
+        image: "host",
+    }
+}
+
+pub(super) fn bubblewrap(stage: &Stage) -> Result<CommandLine, String> {
+    let program = installed("bwrap")?.and(["--unshare-all", "--ro-bind"]);
+    let program = program.and([stage.rootfs()]);
+    Ok(program.and(["/", "--proc", "/proc", "--dev", "/dev", "/bin/true"]))
+}
+
+pub(super) fn nspawn(stage: &Stage) -> Result<CommandLine, String> {
+    let program = installed("systemd-nspawn")?.and(["--quiet", "--register=no", "--keep-unit"]);
+    let program = program.and(["--private-network", "--directory"]);
+    Ok(program.and([stage.rootfs()]).and(["/bin/true"]))
+}
+
+/// The image that is made for engines that run nothing else.
+const IMAGE: &str = PREFIX;
+
+/// Podman with a storage on the stage that holds the image.
+pub(super) fn podman(stage: &Stage) -> Result<Engine, String> {
+    let podman = installed("podman")?
+        .and(["--root"])
+        .and([stage.state("podman/root")]);
+    let podman = podman.and(["--runroot"]).and([stage.state("podman/run")]);
+    let podman = podman.and(["--cgroup-manager=cgroupfs", "--events-backend=file"]);
+    let import = podman.and(["import"]).and([stage.archive()?]);
+    import.and([IMAGE]).time()?;
+    Ok(Engine {
+        program: podman,
+        run_options: podman_options(),
+        image: IMAGE,
+    })
+}
+
+/// A cgroup that goes with the stage, and limits: Podman's defaults exceed those of a root without
+/// CAP_SYS_RESOURCE.
+fn podman_options() -> Vec<String> {
+    let cgroup = format!("--cgroup-parent=/{}", container_name("podman"));
+    let limits = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"];
+    limits
+        .map(str::to_owned)
+        .into_iter()
+        .chain([cgroup])
+        .collect()
+}
+
+/// Docker, whose daemon gets the image.
+pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
+    let docker = installed("docker")?;
+    docker.and(["version"]).time()?;
+    let import = docker.and(["import"]).and([stage.archive()?]);
+    import.and([IMAGE]).time()?;
+    Ok(Engine {
+        program: docker,
+        run_options: Vec::new(),
+        image: IMAGE,
+    })
+}
+
+/// Removes the image from Docker's daemon.
+pub(super) fn forget_docker() {
+    let removed = installed("docker").and_then(|docker| docker.and(["rmi", IMAGE]).time());
+    if let Err(why) = removed {
+        eprintln!("xtask: cannot remove the image {IMAGE} from Docker: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_stands_without_the_programs_name() {
+        assert_eq!(first_line("crun version 1.8.1\ncommit: x", "crun"), "1.8.1");
+        assert_eq!(
+            first_line("Docker version 28.2.2, build e6534b4", "docker"),
+            "28.2.2, build e6534b4"
+        );
+        assert_eq!(first_line("bubblewrap 0.8.0", "bwrap"), "bubblewrap 0.8.0");
+    }
+}
