@@ -81,19 +81,16 @@ fn is_populated(cgroup: &Path) -> bool {
         })
 }
 
-/// The places of ours and what is in them, two levels deep.
+/// What is in the places of ours: a file, or whatever is in one of their directories. A place
+/// itself, or an empty directory in it, holds nothing of anybody.
 fn files() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
-    for place in OURS
-        .iter()
-        .map(PathBuf::from)
-        .filter(|place| place.exists())
-    {
-        for first in entries(&place) {
+    for first in OURS.iter().flat_map(|place| entries(Path::new(place))) {
+        if first.is_dir() {
             found.extend(entries(&first));
+        } else {
             found.insert(first);
         }
-        found.insert(place);
     }
     found
 }

@@ -29,6 +29,13 @@ pub(crate) fn is_root() -> bool {
     is_root
 }
 
+/// The program under test. `cargo xtask test` names a copy that an ordinary user reaches wherever
+/// the checkout is.
+fn program() -> PathBuf {
+    let named = std::env::var_os("WHARF_TEST_BINARY");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_wharf").into(), PathBuf::from)
+}
+
 impl Wharf {
     pub(crate) fn new() -> Self {
         Self::with_user(None)
@@ -45,7 +52,7 @@ impl Wharf {
     /// An installation of an ordinary user, who needs a copy of the program where it can be read.
     pub(crate) fn of_user(user: u32) -> Self {
         let wharf = Self::with_user(Some(user));
-        std::fs::copy(env!("CARGO_BIN_EXE_wharf"), wharf.path("wharf")).unwrap();
+        std::fs::copy(program(), wharf.path("wharf")).unwrap();
         std::os::unix::fs::chown(wharf.path(""), Some(user), Some(user)).unwrap();
         wharf
     }
@@ -57,7 +64,7 @@ impl Wharf {
     /// The program with global options, ready for a verb.
     pub(crate) fn command(&self) -> Command {
         let mut command = match self.user {
-            None => Command::new(env!("CARGO_BIN_EXE_wharf")),
+            None => Command::new(program()),
             Some(user) => {
                 let mut command = Command::new(self.path("wharf"));
                 command.uid(user).gid(user);
