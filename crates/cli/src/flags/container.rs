@@ -66,9 +66,9 @@ pub(crate) struct ContainerFlags {
     /// Use a directory as its root; changes are thrown away
     #[arg(long, value_name = "DIR", value_parser = mount::absolute)]
     pub(crate) rootfs: Option<PathBuf>,
-    /// Use a directory as its root; changes stay in it
-    #[arg(long, value_name = "DIR", value_parser = mount::absolute, conflicts_with = "rootfs")]
-    pub(crate) rootfs_rw: Option<PathBuf>,
+    /// Let changes stay in the directory of --rootfs
+    #[arg(long, requires = "rootfs")]
+    pub(crate) rootfs_rw: bool,
     /// Limit its memory
     #[arg(short, long, value_name = "BYTES", value_parser = size::bytes)]
     memory: Option<i64>,
@@ -227,11 +227,10 @@ fn mounts(
 
 fn root(
     rootfs: Option<PathBuf>,
-    rootfs_rw: Option<PathBuf>,
+    writable: bool,
     mut words: Vec<String>,
 ) -> Result<(Root, Vec<String>), Failure> {
-    let writable = rootfs_rw.is_some();
-    if let Some(path) = rootfs.or(rootfs_rw) {
+    if let Some(path) = rootfs {
         return Ok((Root::Directory { path, writable }, words));
     }
     if words.is_empty() {

@@ -178,21 +178,12 @@ fn a_directory_can_be_the_root_with_and_without_a_layer() {
         std::os::unix::fs::symlink(target, tree.join(link)).unwrap();
     }
     let tree = tree.to_str().unwrap();
-    let run = |flag: &str, file: &str| {
-        let words = [
-            "run",
-            "--rm",
-            "-v",
-            "/usr:/usr:ro",
-            flag,
-            tree,
-            "touch",
-            file,
-        ];
-        wharf.ok(&words)
+    let run = |more: &[&str], file: &str| {
+        let words = ["run", "--rm", "-v", "/usr:/usr:ro", "--rootfs", tree];
+        wharf.ok(&[&words[..], more, &["touch", file]].concat())
     };
-    run("--rootfs", "/tmp/thrown-away");
-    run("--rootfs-rw", "/tmp/kept");
+    run(&[], "/tmp/thrown-away");
+    run(&["--rootfs-rw"], "/tmp/kept");
     assert_eq!(wharf.entries("tree/tmp"), ["kept"]);
     let owner = std::fs::metadata(wharf.path("tree/tmp/kept")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);

@@ -30,14 +30,17 @@ fn the_first_word_is_the_image_and_the_rest_is_the_programs() {
 
 #[test]
 fn with_a_directory_as_root_there_is_no_image() {
-    let with = |flag| config(&[flag, "/srv/root", "ls"]).unwrap();
+    let with = |more: &[&str]| {
+        let words = [more, &["--rootfs", "/srv/root", "ls"]].concat();
+        config(&words).unwrap()
+    };
     let directory = |writable| Root::Directory {
         path: "/srv/root".into(),
         writable,
     };
-    assert_eq!(with("--rootfs").root, directory(false));
-    assert_eq!(with("--rootfs-rw").root, directory(true));
-    assert_eq!(with("--rootfs").command, ["ls"]);
+    assert_eq!(with(&[]).root, directory(false));
+    assert_eq!(with(&["--rootfs-rw"]).root, directory(true));
+    assert_eq!(with(&[]).command, ["ls"]);
     assert!(config(&[]).unwrap_err().starts_with("an image is needed"));
 }
 
@@ -99,8 +102,8 @@ fn a_flag_that_makes_no_sense_is_refused_by_name() {
             .contains("bridge")
     );
     assert!(
-        config(&["--rootfs", "/a", "--rootfs-rw", "/b"])
+        config(&["--rootfs-rw", "host"])
             .unwrap_err()
-            .contains("--rootfs-rw")
+            .contains("--rootfs <DIR>")
     );
 }
