@@ -53,6 +53,12 @@ const IN_A_ROW: Plan = Plan {
     pause: Duration::ZERO,
 };
 
+const SPACED: Plan = Plan {
+    runs: 20,
+    in_a_row: 1,
+    pause: Duration::from_millis(300),
+};
+
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "oci-run",
@@ -72,11 +78,7 @@ pub(super) const CASES: &[Case] = &[
         title: "OCI runtime: run /bin/true, now and then",
         about: "The same with 300 ms of rest before each run: on cgroup v1 the first move of a \
                 process after a rest waits for an RCU grace period, which a tight loop hides.",
-        plan: Plan {
-            runs: 20,
-            in_a_row: 1,
-            pause: Duration::from_millis(300),
-        },
+        plan: SPACED,
         in_every_view: true,
         subjects: oci_run,
         budgets: &[at_most(WHARF_OCI, 1.5, FLOOR)],
@@ -118,6 +120,15 @@ pub(super) const CASES: &[Case] = &[
             at_most("wharf, host", 0.05, "podman"),
             at_most("wharf, host", 0.05, "docker"),
         ],
+    },
+    Case {
+        name: "run-spaced",
+        title: "Engine: run --rm without a network, true, now and then",
+        about: "The same with 300 ms of rest before each run.",
+        plan: SPACED,
+        in_every_view: false,
+        subjects: run,
+        budgets: &[at_most("wharf, host", 1.2, "crun")],
     },
     Case {
         name: "exec",

@@ -20,18 +20,16 @@ const PEERS: [&str; 7] = [
 pub(super) fn versions() -> Vec<(&'static str, String)> {
     let version = |name| {
         let said = installed(name).and_then(|program| program.and(["--version"]).output());
-        said.map_or_else(|why| why, |said| first_line(&said, name))
+        said.map_or_else(|why| why, |said| first_line(&said))
     };
     PEERS.iter().map(|&name| (name, version(name))).collect()
 }
 
 /// `crun version 1.8.1` is `1.8.1` beside the name.
-fn first_line(said: &str, name: &str) -> String {
+fn first_line(said: &str) -> String {
     let line = said.lines().next().unwrap_or_default();
-    let words = line
-        .split(' ')
-        .skip_while(|word| word.eq_ignore_ascii_case(name) || *word == "version");
-    words.collect::<Vec<_>>().join(" ")
+    let version = line.find(|c: char| c.is_ascii_digit());
+    line[version.unwrap_or(0)..].to_owned()
 }
 
 fn installed(name: &str) -> Result<CommandLine, String> {
@@ -167,11 +165,8 @@ mod tests {
 
     #[test]
     fn a_version_stands_without_the_programs_name() {
-        assert_eq!(first_line("crun version 1.8.1\ncommit: x", "crun"), "1.8.1");
-        assert_eq!(
-            first_line("Docker version 28.2.2, build e6534b4", "docker"),
-            "28.2.2, build e6534b4"
-        );
-        assert_eq!(first_line("bubblewrap 0.8.0", "bwrap"), "bubblewrap 0.8.0");
+        assert_eq!(first_line("crun version 1.8.1\ncommit: x"), "1.8.1");
+        assert_eq!(first_line("systemd 252 (252.39-1)"), "252 (252.39-1)");
+        assert_eq!(first_line("unknown"), "unknown");
     }
 }

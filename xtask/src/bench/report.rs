@@ -17,12 +17,12 @@ const MARKER: &str = "<!-- Below this line: notes by hand, kept by cargo xtask b
 const INTRODUCTION: &str = "\
 # Performance
 
-Written by `cargo xtask bench --write`, run as root; `cargo xtask bench --case NAME --runs N` \
-measures one table again. Every subject is a whole process, timed from before it is started until \
-it is reaped. The subjects take turns, so that all of them meet the same weather; × floor is the \
-median over the rounds of the ratio to the *floor* in the same round. The floor \
-(`xtask/src/bin/floor`) is the smallest program that makes the same namespaces, mounts and \
-cgroups, executes the program and waits. Trust ratios more than milliseconds.
+Written by `cargo xtask bench --write`, run as root; `cargo xtask bench --case NAME --runs N`
+measures one table again. Every subject is a whole process, timed from before it is started until
+it is reaped. The subjects take turns, so that all of them meet the same weather; × floor is the
+median over the rounds of the ratio to the *floor* in the same round. The floor
+(`xtask/src/bin/floor`) is the smallest program that makes the same namespaces, mounts and cgroups,
+executes the program and waits. Trust ratios more than milliseconds.
 ";
 
 /// One table of the report.
@@ -100,7 +100,7 @@ fn verdict(timed: &[Timed], budget: &Budget) -> Option<String> {
         "is exceeded"
     };
     Some(format!(
-        "{}: at most {limit} {unit}: {value:.2}, {holds}",
+        "{}: at most {limit} {unit}: {value:.3}, {holds}",
         budget.subject
     ))
 }
