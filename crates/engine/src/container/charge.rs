@@ -55,6 +55,12 @@ impl Charge {
         }
     }
 
+    /// Whether somebody is in charge of the container `id`.
+    pub(super) fn is_held(paths: &Paths, id: &str) -> Result<bool, Error> {
+        let directory = paths.run_dir(id);
+        Ok(directory.join(LOCK).exists() && matches!(lock(&directory)?, Attempt::Held))
+    }
+
     /// The run directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory

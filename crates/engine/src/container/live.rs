@@ -2,10 +2,13 @@
 //! record of its last end. Nothing is stored here; facts are read and status follows.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use monitor::ExitRecord;
 
+use super::charge::Charge;
 use super::record::Record;
+use super::recover;
 use super::status::Status;
 use crate::{Error, Paths};
 
@@ -22,8 +25,25 @@ pub struct Live {
     pub exit: Option<ExitRecord>,
 }
 
-/// Looks at a container.
+/// How often, and how long each time, a monitor is waited for that is about to tell: 2 seconds.
+const PATIENCE: u32 = 400;
+const NAP: Duration = Duration::from_millis(5);
+
+/// Looks at a container. Between the end of its process and the word of its monitor nothing true
+/// can be said; that moment is waited out.
 pub(super) fn look(paths: &Paths, record: &Record) -> Result<Live, Error> {
+    for _ in 0..PATIENCE {
+        let live = look_once(paths, record)?;
+        let is_unsaid = live.exit.as_ref().is_some_and(recover::is_expected);
+        if !is_unsaid || !Charge::is_held(paths, &record.id)? {
+            return Ok(live);
+        }
+        std::thread::sleep(NAP);
+    }
+    look_once(paths, record)
+}
+
+fn look_once(paths: &Paths, record: &Record) -> Result<Live, Error> {
     match runtime::inspect(&paths.run_containers(), &record.id) {
         Ok((state, status)) => {
             if let Some(status) = running(status) {

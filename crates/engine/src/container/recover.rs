@@ -72,13 +72,18 @@ pub(super) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Er
     charge.give_up()
 }
 
+/// Whether this is the record that was written at the start, for the worst.
+pub(super) fn is_expected(record: &ExitRecord) -> bool {
+    let is_undated = record.started_at.as_ref() == Some(&record.finished_at);
+    is_undated && record.error.as_deref() == Some(MONITOR_KILLED)
+}
+
 /// The record that was written at the start, for the worst, gets the time at which it came true.
 fn date_the_end(path: &Path) -> Result<(), Error> {
     let Some(record) = store::read_json::<ExitRecord>(path)? else {
         return Ok(());
     };
-    let is_undated = record.started_at.as_ref() == Some(&record.finished_at);
-    if !is_undated || record.error.as_deref() != Some(MONITOR_KILLED) {
+    if !is_expected(&record) {
         return Ok(());
     }
     let record = ExitRecord {

@@ -166,3 +166,21 @@ fn a_list_shows_docker_s_columns_and_words() {
         (&"web".into(), &"running".into())
     );
 }
+
+#[test]
+fn an_end_is_told_as_it_was_however_early_one_asks() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    for _ in 0..10 {
+        wharf.ok(&["run", "-d", "--name", "web", "host", "sh", "-c", "exit 3"]);
+        let code = loop {
+            if wharf.inspect("web", "/State/Running") != true {
+                break wharf.inspect("web", "/State/ExitCode");
+            }
+        };
+        assert_eq!(code, 3);
+        wharf.ok(&["rm", "web"]);
+    }
+}
