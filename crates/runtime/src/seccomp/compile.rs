@@ -168,22 +168,25 @@ fn search_in(assembler: &mut Assembler, ranges: &[Range<'_>]) -> Label {
 /// The calls of an architecture in the order of their numbers, without gaps, from `start` on.
 fn ranges<'a>(profile: &'a LinuxSeccomp, architecture: Architecture, start: u32) -> Vec<Range<'a>> {
     let numbers = Numbers::of(architecture);
-    let mut listed: Vec<(u32, &Syscall)> = Vec::with_capacity(512);
-    for rule in &profile.syscalls {
+    let mut listed: Vec<(u32, usize)> = Vec::with_capacity(512);
+    for (place, rule) in profile.syscalls.iter().enumerate() {
         let known = rule.names.iter().filter_map(|name| numbers.get(name));
-        listed.extend(known.map(|number| (number, rule)));
+        listed.extend(known.map(|number| (number, place)));
     }
-    // A stable sort: rules for the same call stay in their order.
-    listed.sort_by_key(|(number, _)| *number);
+    // By number, and rules for the same call in their order.
+    listed.sort_unstable();
     let default = value(profile.default_action, profile.default_errno_ret);
     let mut ranges = vec![Range {
         first: start,
         fate: Fate::Return(default),
     }];
-    for rules in listed.chunk_by(|(a, _), (b, _)| a == b) {
-        let Some((number, _)) = rules.first() else {
+    for same in listed.chunk_by(|(a, _), (b, _)| a == b) {
+        let Some((number, _)) = same.first() else {
             continue;
         };
+        let rules = same
+            .iter()
+            .filter_map(|(_, place)| profile.syscalls.get(*place));
         add(&mut ranges, *number, fate_of(rules, default), default);
     }
     let newer = listed.last().map_or(start, |(number, _)| number + 1);
@@ -220,9 +223,9 @@ fn is_refusal(profile: &LinuxSeccomp) -> bool {
     }
 }
 
-fn fate_of<'a>(rules: &[(u32, &'a Syscall)], default: u32) -> Fate<'a> {
+fn fate_of<'a>(rules: impl Iterator<Item = &'a Syscall>, default: u32) -> Fate<'a> {
     let mut conditional = Vec::new();
-    for (_, rule) in rules {
+    for rule in rules {
         if rule.args.is_empty() {
             let last = value(rule.action, rule.errno_ret);
             return match conditional.is_empty() {
@@ -230,7 +233,7 @@ fn fate_of<'a>(rules: &[(u32, &'a Syscall)], default: u32) -> Fate<'a> {
                 false => Fate::Conditional(conditional, last),
             };
         }
-        conditional.push(*rule);
+        conditional.push(rule);
     }
     Fate::Conditional(conditional, default)
 }
