@@ -145,13 +145,18 @@ impl Sets {
         })
     }
 
-    /// Takes everything from the bounding set that is not listed.
+    /// Takes everything from the bounding set that is not listed, also what a newer kernel has and
+    /// [`NAMES`] has not.
     pub(crate) fn drop_bounding(&self) -> Result<(), Errno> {
-        for capability in numbered().map(Capability::set) {
-            let stays = self.bounding.contains(capability);
-            // A kernel that does not know it says EINVAL.
-            if !stays && capability_is_in_bounding_set(capability) == Ok(true) {
-                remove_capability_from_bounding_set(capability)?;
+        for capability in (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1 << bit)) {
+            match capability_is_in_bounding_set(capability) {
+                Ok(true) if !self.bounding.contains(capability) => {
+                    remove_capability_from_bounding_set(capability)?;
+                }
+                Ok(_) => {}
+                // Beyond the last one of this kernel.
+                Err(Errno::INVAL) => break,
+                Err(errno) => return Err(errno),
             }
         }
         Ok(())
@@ -217,6 +222,31 @@ mod tests {
             ..Default::default()
         };
         assert!(Sets::resolve(&wanted).unwrap_err().contains("\"CAP_FLY\""));
+    }
+
+    /// The bounding set belongs to the thread, whose end takes it away.
+    #[test]
+    fn only_what_is_listed_stays_in_the_bounding_set() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: needs root");
+            return;
+        }
+        let left = std::thread::spawn(|| {
+            let wanted = spec::runtime::Capabilities {
+                bounding: vec!["CAP_KILL".to_owned()],
+                permitted: vec!["CAP_KILL".to_owned(), "CAP_SYS_RESOURCE".to_owned()],
+                ..Default::default()
+            };
+            let sets = Sets::resolve(&wanted).unwrap();
+            sets.drop_bounding().unwrap();
+            sets.apply().unwrap();
+            // Nothing is left to drop, so that the missing CAP_SETPCAP does not matter.
+            sets.drop_bounding().unwrap();
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+            bounding.map(|set| u64::from_str_radix(set.trim(), 16).unwrap())
+        });
+        assert_eq!(left.join().unwrap(), Some(1 << 5));
     }
 
     #[test]
