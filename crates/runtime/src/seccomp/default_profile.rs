@@ -36,9 +36,9 @@ pkey_alloc pkey_free pkey_mprotect poll ppoll ppoll_time64 prctl pread64 preadv 
 process_mrelease process_vm_readv process_vm_writev pselect6 pselect6_time64 ptrace pwrite64 \
 pwritev pwritev2 read readahead readlink readlinkat readv recv recvfrom recvmmsg recvmmsg_time64 \
 recvmsg remap_file_pages removexattr removexattrat rename renameat renameat2 restart_syscall \
-riscv_flush_icache rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo \
-rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo \
-sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam \
+riscv_flush_icache riscv_hwprobe rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask \
+rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 \
+rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam \
 sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity \
 sched_setattr sched_setparam sched_setscheduler sched_yield seccomp select semctl semget semop \
 semtimedop semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto set_robust_list \
@@ -61,8 +61,9 @@ const WITH_CAPABILITY: [(&str, &str); 14] = [
     (
         "CAP_SYS_ADMIN",
         "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick listmount lookup_dcookie \
-         mount mount_setattr move_mount open_tree open_tree_attr perf_event_open quotactl \
-         quotactl_fd setdomainname sethostname setns statmount syslog umount umount2 unshare",
+         lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount \
+         open_tree open_tree_attr perf_event_open quotactl quotactl_fd setdomainname sethostname \
+         setns statmount syslog umount umount2 unshare",
     ),
     ("CAP_SYS_BOOT", "reboot"),
     ("CAP_SYS_CHROOT", "chroot"),
@@ -88,6 +89,9 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF];
 /// Sockets to the hypervisor belong to no network namespace.
 const AF_VSOCK: u64 = 40;
 
+/// The families beyond AF_VSOCK that are allowed: AF_KCM to AF_MCTP.
+const FAMILIES_BEYOND: std::ops::RangeInclusive<u64> = 41..=45;
+
 /// The flags of clone(2) that make namespaces.
 const CLONE_NAMESPACES: u64 = 0x7E02_0000;
 
@@ -102,11 +106,16 @@ pub fn default_profile(granted: &[Capability]) -> LinuxSeccomp {
         names.extend(more.split(' ').map(str::to_owned));
     }
     let mut syscalls = vec![rule(names, Action::Allow)];
-    let socket = argument(AF_VSOCK, 0, Operator::NotEqual);
-    syscalls.push(Syscall {
-        args: vec![socket],
-        ..allow("socket")
-    });
+    // Not "differs from AF_VSOCK": a filter sees 64 bits, of which the kernel takes 32, so that a
+    // higher bit would make a difference to the filter alone.
+    let below = argument(AF_VSOCK, 0, Operator::LessThan);
+    let beyond = FAMILIES_BEYOND.map(|family| argument(family, 0, Operator::Equal));
+    for family in std::iter::once(below).chain(beyond) {
+        syscalls.push(Syscall {
+            args: vec![family],
+            ..allow("socket")
+        });
+    }
     for personality in PERSONALITIES {
         let argument = argument(personality, 0, Operator::Equal);
         syscalls.push(Syscall {

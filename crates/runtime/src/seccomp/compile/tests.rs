@@ -190,12 +190,20 @@ fn the_default_profile_gives_every_call_of_every_architecture_its_fate() {
         assert_eq!(fate("clone", 17), Some(ALLOW));
         assert_eq!(fate("clone", 0x1000_0000), Some(EPERM));
         assert_eq!(fate("socket", 1), Some(ALLOW));
-        assert_eq!(fate("socket", AF_VSOCK), Some(EPERM));
+        for family in [
+            AF_VSOCK,
+            1 << 32 | AF_VSOCK,
+            u64::from(u32::MAX) << 32 | AF_VSOCK,
+        ] {
+            assert_eq!(fate("socket", family), Some(EPERM), "{family:#x}");
+        }
+        assert_eq!(fate("socket", AF_XDP), Some(ALLOW));
         assert_eq!(fate("personality", 1), Some(EPERM));
     }
 }
 
 const AF_VSOCK: u64 = 40;
+const AF_XDP: u64 = 44;
 
 #[test]
 fn capabilities_open_their_calls() {
@@ -203,7 +211,7 @@ fn capabilities_open_their_calls() {
         .into_iter()
         .collect::<Vec<_>>();
     let program = compile(&default_profile(&granted)).unwrap();
-    for name in ["mount", "clone3", "unshare"] {
+    for name in ["mount", "clone3", "unshare", "lsm_list_modules"] {
         assert_eq!(native(&program, name, [0; 6]), ALLOW, "{name}");
     }
     assert_eq!(native(&program, "reboot", [0; 6]), EPERM);
