@@ -38,14 +38,14 @@ pwritev pwritev2 read readahead readlink readlinkat readv recv recvfrom recvmmsg
 recvmsg remap_file_pages removexattr removexattrat rename renameat renameat2 restart_syscall \
 riscv_flush_icache riscv_hwprobe rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask \
 rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 \
-rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam \
-sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity \
-sched_setattr sched_setparam sched_setscheduler sched_yield seccomp select semctl semget semop \
-semtimedop semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto set_robust_list \
-set_thread_area set_tid_address set_tls setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 \
-setgroups setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid setresgid32 \
-setresuid setresuid32 setreuid setreuid32 setrlimit setsid setsockopt setuid setuid32 setxattr \
-setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 sigprocmask \
+rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr \
+sched_getparam sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 \
+sched_setaffinity sched_setattr sched_setparam sched_setscheduler sched_yield seccomp select \
+semctl semget semop semtimedop semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto \
+set_robust_list set_thread_area set_tid_address set_tls setfsgid setfsgid32 setfsuid setfsuid32 \
+setgid setgid32 setgroups setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid \
+setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit setsid setsockopt setuid setuid32 \
+setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 sigprocmask \
 sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statx symlink symlinkat sync \
 sync_file_range sync_file_range2 syncfs sysinfo tee tgkill time timer_create timer_delete \
 timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create \
