@@ -16,6 +16,9 @@ pub struct Process {
     pub pidfd: OwnedFd,
     /// The master of its pseudo terminal, when it has one.
     pub terminal: Option<OwnedFd>,
+    /// What its mounts were made from: kept open because closing would cost the time of whoever
+    /// waits for the start.
+    pub sources: Vec<OwnedFd>,
 }
 
 /// How a process ended.

@@ -55,6 +55,7 @@ fn process(mut command: Command, terminal: Option<OwnedFd>) -> Process {
         pid,
         pidfd: pidfd_open(pid, PidfdFlags::empty()).unwrap(),
         terminal,
+        sources: Vec::new(),
     }
 }
 

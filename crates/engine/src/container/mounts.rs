@@ -96,6 +96,10 @@ impl Wanted<'_> {
             // The trusted attributes that overlayfs uses otherwise are for the host's root.
             options.push("userxattr".to_owned());
         }
+        if self.config.auto_remove {
+            // Nothing of it is kept, so that the end need not wait for the disk.
+            options.push("volatile".to_owned());
+        }
         let is_root = overlay.target == Path::new("/");
         if self.config.read_only && !is_root {
             options.push("ro".to_owned());

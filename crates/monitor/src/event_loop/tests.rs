@@ -140,6 +140,7 @@ fn spawn(script: &str, setting: Setting) -> (Process, Streams) {
             pid,
             pidfd,
             terminal,
+            sources: Vec::new(),
         },
         streams,
     )

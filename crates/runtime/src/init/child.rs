@@ -126,8 +126,9 @@ impl Init<'_> {
         {
             loopback()?;
         }
-        let prepared = self.hear(FromParent::Mounts, Step::RootFs)?;
-        let root = container.root.build(prepared).at(Step::RootFs)?;
+        let own = container.root.prepare().at(Step::RootFs)?;
+        let sent = self.hear(FromParent::Mounts, Step::RootFs)?;
+        let root = container.root.build(own, sent).at(Step::RootFs)?;
         let terminal = self.open_terminal(root.as_fd())?;
         if let Some(terminal) = &terminal {
             terminal::bind_console(root.as_fd(), terminal.slave.as_fd()).at(Step::Terminal)?;

@@ -16,6 +16,7 @@ use crate::error::{Doing, Error, Fault};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::rootfs::MappedTo;
+use crate::rootfs::mounts::Detached;
 use crate::stdio::Stdio;
 use crate::{id_map, namespaces};
 
@@ -51,13 +52,14 @@ impl Launch<'_> {
             pid: child.pid,
             pidfd: child.pidfd,
             terminal: None,
+            sources: Vec::new(),
         };
         let mut waiting = Waiting {
             process,
             socket: ours,
         };
         let outcome = self
-            .furnish(&waiting)
+            .furnish(&mut waiting)
             .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready));
         if outcome.is_err() {
             waiting.abandon();
@@ -126,6 +128,7 @@ impl Launch<'_> {
             pid: middle.pid,
             pidfd: middle.pidfd,
             terminal: None,
+            sources: Vec::new(),
         }
         .wait()?;
         let clause = || "cloning init in the joined namespaces".to_owned();
@@ -158,7 +161,7 @@ impl Launch<'_> {
     }
 
     /// What init cannot do for itself.
-    fn furnish(&self, waiting: &Waiting) -> Result<(), Error> {
+    fn furnish(&self, waiting: &mut Waiting) -> Result<(), Error> {
         let pid = waiting.process.pid;
         if let Some(maps) = self.plan.id_maps {
             id_map::write(pid, maps)?;
@@ -171,12 +174,15 @@ impl Launch<'_> {
             return Ok(());
         }
         let mounts = self.prepare_mounts(pid)?;
-        let borrowed: Vec<BorrowedFd<'_>> = mounts.iter().map(AsFd::as_fd).collect();
-        waiting.tell(FromParent::Mounts, &borrowed)
+        let borrowed: Vec<BorrowedFd<'_>> = mounts.iter().map(|m| m.mount.as_fd()).collect();
+        waiting.tell(FromParent::Mounts, &borrowed)?;
+        let sources = mounts.into_iter().flat_map(|detached| detached.sources);
+        waiting.process.sources.extend(sources);
+        Ok(())
     }
 
     /// The mounts that need the host's rights, detached and in the plan's order.
-    fn prepare_mounts(&self, pid: Pid) -> Result<Vec<OwnedFd>, Error> {
+    fn prepare_mounts(&self, pid: Pid) -> Result<Vec<Detached>, Error> {
         let Some(container) = &self.plan.container else {
             return Ok(Vec::new());
         };

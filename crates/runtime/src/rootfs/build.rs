@@ -1,7 +1,6 @@
 //! The order in which a container's root file system is put together, seen from its init. The
 //! change into it is `pivot_root.rs`.
 
-use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +37,24 @@ pub(crate) struct Root<'a> {
     pub(crate) readonly_paths: &'a [PathBuf],
 }
 
+/// The detached mounts of both sides, taken in the order of the configuration.
+struct Pieces {
+    own: std::vec::IntoIter<Option<OwnedFd>>,
+    sent: std::vec::IntoIter<OwnedFd>,
+}
+
+impl Pieces {
+    fn next(&mut self) -> Result<OwnedFd, Fault> {
+        let own = self.own.next().flatten();
+        own.or_else(|| self.sent.next())
+            .ok_or_else(|| Fault::new("receiving a mount from the parent", Errno::PROTO))
+    }
+
+    fn skip(&mut self) {
+        self.own.next();
+    }
+}
+
 impl Root<'_> {
     /// The mounts that the parent makes and sends, in their order.
     pub(crate) fn made_by_parent(&self) -> impl Iterator<Item = &Mount> {
@@ -46,22 +63,40 @@ impl Root<'_> {
             .filter(|mount| self.by_parent && mount.needs_host())
     }
 
-    /// Mounts everything in a new mount namespace and gives back the new root. `prepared` are the
-    /// mounts that the parent made.
-    pub(crate) fn build(&self, prepared: Vec<OwnedFd>) -> Result<OwnedFd, Fault> {
+    /// Makes the mounts that need no help, attached nowhere yet, while the parent makes the others;
+    /// in the order of `mounts`, with gaps for the parent's.
+    pub(crate) fn prepare(&self) -> Result<Vec<Option<OwnedFd>>, Fault> {
         // Nothing that is mounted from here on may show up on the host.
         mount_change("/", Propagation::DOWNSTREAM | Propagation::REC)
             .doing(|| "cutting the propagation of mounts to the host".to_owned())?;
-        let mut prepared = VecDeque::from(prepared);
+        let own = |mount: &Mount| match mount.source {
+            Source::Cgroup => Ok(None),
+            _ if self.by_parent && mount.needs_host() => Ok(None),
+            _ => mount.detach(None).map(|detached| Some(detached.mount)),
+        };
+        self.mounts.iter().map(own).collect()
+    }
+
+    /// Puts everything together and gives back the new root: what [`Root::prepare`] made, and the
+    /// mounts that the parent sent.
+    pub(crate) fn build(
+        &self,
+        own: Vec<Option<OwnedFd>>,
+        sent: Vec<OwnedFd>,
+    ) -> Result<OwnedFd, Fault> {
+        let mut pieces = Pieces {
+            own: own.into_iter(),
+            sent: sent.into_iter(),
+        };
         let (root_mount, others) = self
             .mounts
             .split_first()
             .ok_or_else(|| Fault::new("finding a root", Errno::INVAL))?;
-        let root = self.detached(root_mount, &mut prepared)?;
+        let root = pieces.next()?;
         attach_root(&root)?;
         root_mount.finish(root.as_fd())?;
         for mount in others {
-            self.add(root.as_fd(), mount, &mut prepared)?;
+            self.add(root.as_fd(), mount, &mut pieces)?;
         }
         if self.makes_devices() {
             devices::furnish(root.as_fd(), self.devices, self.may_mknod)?;
@@ -69,26 +104,14 @@ impl Root<'_> {
         Ok(root)
     }
 
-    fn add(
-        &self,
-        root: BorrowedFd<'_>,
-        mount: &Mount,
-        prepared: &mut VecDeque<OwnedFd>,
-    ) -> Result<(), Fault> {
+    fn add(&self, root: BorrowedFd<'_>, mount: &Mount, pieces: &mut Pieces) -> Result<(), Fault> {
         if matches!(mount.source, Source::Cgroup) {
+            pieces.skip();
             return cgroups::mount(root, mount, self.cgroup);
         }
-        let detached = self.detached(mount, prepared)?;
+        let detached = pieces.next()?;
         attach(root, detached.as_fd(), &mount.destination)?;
         mount.finish(detached.as_fd())
-    }
-
-    fn detached(&self, mount: &Mount, prepared: &mut VecDeque<OwnedFd>) -> Result<OwnedFd, Fault> {
-        if self.by_parent && mount.needs_host() {
-            let missing = || Fault::new("receiving a mount from the parent", Errno::PROTO);
-            return prepared.pop_front().ok_or_else(missing);
-        }
-        mount.detach(None)
     }
 
     /// A /dev that comes from the host or the image has its own nodes.

@@ -40,6 +40,24 @@ pub(crate) enum Source {
     Cgroup,
 }
 
+/// A mount that is attached nowhere.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    pub(crate) mount: OwnedFd,
+    /// The trees it was made from. It does not need them any more, but closing one waits for a
+    /// grace period of the kernel's RCU, which nobody should be kept waiting for.
+    pub(crate) sources: Vec<OwnedFd>,
+}
+
+impl From<OwnedFd> for Detached {
+    fn from(mount: OwnedFd) -> Self {
+        Self {
+            mount,
+            sources: Vec::new(),
+        }
+    }
+}
+
 impl Mount {
     /// Resolves an entry of `config.json`; relative bind sources are relative to the bundle.
     pub(crate) fn resolve(entry: &spec::runtime::Mount, bundle: &Path) -> Result<Self, Error> {
@@ -101,12 +119,16 @@ impl Mount {
     }
 
     /// Makes the mount without attaching it anywhere.
-    pub(crate) fn detach(&self, mapped: Option<MappedTo<'_>>) -> Result<OwnedFd, Fault> {
+    pub(crate) fn detach(&self, mapped: Option<MappedTo<'_>>) -> Result<Detached, Fault> {
         let mapped = mapped.filter(|_| self.options.idmap.is_some());
         match &self.source {
             Source::Overlay(overlay) => overlay.mount(self.options.attributes.set, mapped),
-            Source::Bind { path, recursive } => self.detach_bind(path, *recursive, mapped),
-            Source::FileSystem { kind, device } => self.detach_file_system(kind, device),
+            Source::Bind { path, recursive } => self
+                .detach_bind(path, *recursive, mapped)
+                .map(Detached::from),
+            Source::FileSystem { kind, device } => {
+                self.detach_file_system(kind, device).map(Detached::from)
+            }
             // Several mounts with names of the hierarchies: see `cgroups.rs`.
             Source::Cgroup => Err(Fault::new(
                 "mounting the cgroups as one mount",

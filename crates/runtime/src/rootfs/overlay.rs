@@ -19,6 +19,7 @@ use rustix::mount::{
 use sys::fsuid::FsIds;
 use sys::mount::{MountAttr, mount_setattr};
 
+use super::mounts::Detached;
 use crate::error::{Doing, Fault};
 
 /// The directories of one overlay.
@@ -75,14 +76,14 @@ impl Overlay {
     }
 
     /// Makes the detached mount.
-    pub(crate) fn mount(
+    pub(super) fn mount(
         &self,
         attributes: MountAttrFlags,
         mapped: Option<MappedTo<'_>>,
-    ) -> Result<OwnedFd, Fault> {
+    ) -> Result<Detached, Fault> {
         match mapped {
             Some(mapped) => self.mount_mapped(attributes, mapped),
-            None => self.mount_plain(attributes),
+            None => self.mount_plain(attributes).map(Detached::from),
         }
     }
 
@@ -107,7 +108,7 @@ impl Overlay {
         &self,
         attributes: MountAttrFlags,
         mapped: MappedTo<'_>,
-    ) -> Result<OwnedFd, Fault> {
+    ) -> Result<Detached, Fault> {
         let layers = self
             .lower
             .iter()
@@ -132,7 +133,10 @@ impl Overlay {
             fsconfig_set_fd(&context, "workdir", work)
                 .doing(|| "adding the work directory".to_owned())?;
         }
-        self.finish(&context, attributes)
+        let mount = self.finish(&context, attributes)?;
+        let clones = writable.map(|writable| writable.clone).into_iter();
+        let sources = layers.into_iter().chain(clones).collect();
+        Ok(Detached { mount, sources })
     }
 
     fn finish(&self, context: &OwnedFd, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
@@ -186,7 +190,7 @@ struct Writable {
     upper: OwnedFd,
     work: OwnedFd,
     /// The kernel dissolves the clone when its fd is closed.
-    _clone: OwnedFd,
+    clone: OwnedFd,
 }
 
 fn writable_fds(
@@ -219,7 +223,7 @@ fn writable_fds(
     Ok(Writable {
         upper: open(upper)?,
         work: open(work)?,
-        _clone: clone,
+        clone,
     })
 }
 
