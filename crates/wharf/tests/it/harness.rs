@@ -57,6 +57,18 @@ impl Wharf {
         wharf
     }
 
+    /// Gives a directory of the installation, with everything in it, to its user.
+    pub(crate) fn give_away(&self, directory: &str) {
+        let mut paths = vec![self.path(directory)];
+        while let Some(path) = paths.pop() {
+            std::os::unix::fs::lchown(&path, self.user, self.user).unwrap();
+            if path.symlink_metadata().unwrap().is_dir() {
+                let entries = std::fs::read_dir(&path).unwrap();
+                paths.extend(entries.map(|entry| entry.unwrap().path()));
+            }
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }

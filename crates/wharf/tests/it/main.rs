@@ -7,11 +7,14 @@
     reason = "a test's helpers fail with the test, and say why one was skipped"
 )]
 
+mod bundle;
+mod config;
 mod crash;
 mod harness;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod oci;
 mod rootless;
 mod run;
 mod streams;

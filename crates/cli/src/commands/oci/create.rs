@@ -10,6 +10,7 @@ use super::main::Failure;
 /// Create a container from a bundle; its program waits for `start`.
 #[derive(Debug, clap::Parser)]
 #[command(name = "create")]
+#[group(skip)]
 pub(super) struct Args {
     /// A name for the container, unique on this machine
     pub(super) id: String,

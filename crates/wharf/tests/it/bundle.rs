@@ -1,0 +1,136 @@
+//! An OCI bundle over the host's programs, and `wharf oci` with a root of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Outcome, Wharf};
+
+/// A bundle that can be changed until it is used.
+pub(crate) struct Bundle {
+    wharf: Wharf,
+    /// The container's id, which names its cgroup too; tests say `box`.
+    id: String,
+    pub(crate) config: Value,
+}
+
+impl Bundle {
+    /// What `wharf oci spec` writes, without a terminal, over a root that shows the host's `/usr`.
+    pub(crate) fn new(args: &[&str]) -> Self {
+        Self::with(Wharf::new(), &[], args)
+    }
+
+    /// The same for an ordinary user.
+    pub(crate) fn of_user(user: u32, args: &[&str]) -> Self {
+        Self::with(Wharf::of_user(user), &["--rootless"], args)
+    }
+
+    fn with(wharf: Wharf, options: &[&str], args: &[&str]) -> Self {
+        let rootfs = wharf.path("bundle/rootfs");
+        std::fs::create_dir_all(rootfs.join("usr")).unwrap();
+        for (link, target) in [
+            ("bin", "usr/bin"),
+            ("lib", "usr/lib"),
+            ("lib64", "usr/lib64"),
+        ] {
+            std::os::unix::fs::symlink(target, rootfs.join(link)).unwrap();
+        }
+        wharf.give_away("bundle");
+        let bundle = wharf.path("bundle");
+        let words = ["oci", "spec", "--bundle", bundle.to_str().unwrap()];
+        wharf.ok(&[&words[..], options].concat());
+        let text = std::fs::read_to_string(bundle.join("config.json")).unwrap();
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        config["process"]["terminal"] = json!(false);
+        config["process"]["args"] = json!(args);
+        let usr = json!({"destination": "/usr", "type": "bind", "source": "/usr",
+            "options": ["rbind", "ro"]});
+        config["mounts"].as_array_mut().unwrap().insert(0, usr);
+        let id = wharf
+            .path("")
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        Self { wharf, id, config }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.wharf.path("bundle").join(name)
+    }
+
+    /// `wharf oci` with global options, ready for a verb.
+    pub(crate) fn command(&self) -> Command {
+        let text = serde_json::to_vec(&self.config).unwrap();
+        std::fs::write(self.path("config.json"), text).unwrap();
+        let mut command = self.wharf.command();
+        command.arg("oci").arg("--root").arg(self.wharf.path("oci"));
+        command.current_dir(self.path(""));
+        command
+    }
+
+    /// The words of a command line, with the container's id for `box`.
+    pub(crate) fn words<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        let id = |word: &&'a str| {
+            if *word == "box" {
+                self.id.as_str()
+            } else {
+                *word
+            }
+        };
+        words.iter().map(id).collect()
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Outcome {
+        self.command()
+            .args(self.words(words))
+            .output()
+            .unwrap()
+            .into()
+    }
+
+    /// Runs a verb that must succeed; gives back its output without the last line feed.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        let outcome = self.run(words);
+        assert_eq!(outcome.code, 0, "{words:?}: {outcome:?}");
+        outcome.stdout.trim_end_matches('\n').to_owned()
+    }
+
+    /// Runs the bundle; gives back the program's output.
+    pub(crate) fn output(&self) -> String {
+        self.ok(&["run", "box"])
+    }
+
+    /// Runs a verb that must fail; gives back its words.
+    pub(crate) fn fails(&self, words: &[&str]) -> String {
+        let outcome = self.run(words);
+        assert_ne!(outcome.code, 0, "{words:?}: {outcome:?}");
+        outcome.stderr
+    }
+
+    /// A value of the container's state.
+    pub(crate) fn state(&self, key: &str) -> Value {
+        let state: Value = serde_json::from_str(&self.ok(&["state", "box"])).unwrap();
+        state[key].clone()
+    }
+
+    /// Creates the container in the background: its streams are not ours to wait for.
+    pub(crate) fn create(&self) {
+        let mut command = self.command();
+        let null = std::process::Stdio::null;
+        command
+            .args(self.words(&["create", "box"]))
+            .stdin(null())
+            .stdout(null());
+        assert!(command.stderr(null()).status().unwrap().success());
+    }
+
+    /// Nothing of any container may be left below the root.
+    pub(crate) fn assert_nothing_left(&self) {
+        assert_eq!(self.wharf.entries("oci"), [""; 0]);
+        assert!(crate::harness::cgroups_of(&self.id).is_empty());
+    }
+}
