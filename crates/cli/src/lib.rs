@@ -14,6 +14,7 @@ mod foreground;
 mod help;
 mod human;
 mod output;
+mod sealed;
 mod several;
 pub mod terminal;
 mod usage;

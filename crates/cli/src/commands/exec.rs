@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::detach_keys::DetachKeys;
 use crate::exit_code::Failure;
 use crate::flags::environment;
-use crate::foreground;
+use crate::{foreground, sealed};
 
 /// Run one more program in a running container
 #[derive(Debug, clap::Parser)]
@@ -86,6 +86,12 @@ pub(crate) fn exec(mut args: Args, context: &Context) -> Result<i32, Failure> {
         privileged: args.privileged,
     };
     let engine = context.engine()?;
+    if engine
+        .exec_needs_seal(&container)
+        .map_err(Failure::of_run)?
+    {
+        sealed::run_sealed()?;
+    }
     let run = |stdio| {
         engine
             .exec(&container, &config, stdio)

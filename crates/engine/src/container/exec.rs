@@ -9,7 +9,7 @@ use super::live::look;
 use super::process::set;
 use super::record::Record;
 use super::status::Operation;
-use super::{limits, oci_spec, plan, user};
+use super::{limits, oci_spec, plan, sharing, user};
 use crate::{Engine, Error};
 
 /// What to run.
@@ -30,6 +30,17 @@ pub struct ExecConfig {
 }
 
 impl Engine {
+    /// Whether a process in the container `name` could write to our executable, so that only a
+    /// sealed copy of it may enter.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`].
+    pub fn exec_needs_seal(&self, name: &str) -> Result<bool, Error> {
+        let record = self.find(name)?;
+        let user = sharing::user_space(&record.config, &self.host)?;
+        Ok(self.needs_seal(user))
+    }
+
     /// Runs a process in a container. The caller must have a single thread.
     ///
     /// # Errors

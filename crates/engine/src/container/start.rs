@@ -124,7 +124,7 @@ impl Engine {
         if let Some(streams) = streams {
             attach::send(ours.as_fd(), streams).map_err(failed)?;
         }
-        let sealed = self.needs_seal(&plan);
+        let sealed = self.needs_seal(plan.user);
         spawn(directory, theirs.as_fd(), charge.lock(), sealed)?;
         drop(theirs);
         let pid = hear(&ours, record)?;
@@ -133,8 +133,8 @@ impl Engine {
 
     /// Whether the container could write to our executable: it could as the host's root, or as
     /// the user who owns it.
-    fn needs_seal(&self, plan: &Plan) -> bool {
-        plan.user == UserSpace::Host || !self.host.may_map_ranges()
+    pub(super) fn needs_seal(&self, user: UserSpace) -> bool {
+        user != UserSpace::Own || !self.host.may_map_ranges()
     }
 
     fn monitor_config(&self, record: &Record, directory: &Path, plan: &Plan) -> monitor::Config {

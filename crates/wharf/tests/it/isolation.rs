@@ -1,6 +1,6 @@
 //! What a container can and cannot reach, by default and when asked for.
 
-use crate::harness::{Wharf, is_root};
+use crate::harness::{Wharf, cgroups_of, is_root};
 
 /// Runs a script in a container with these flags.
 fn sh(wharf: &Wharf, flags: &[&str], script: &str) -> String {
@@ -214,4 +214,45 @@ fn a_small_init_reaps_orphans_and_passes_signals_on() {
             .code,
         127
     );
+}
+
+#[test]
+fn our_own_program_cannot_be_written_from_a_container_of_the_hosts_root() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let words = [
+        "run",
+        "-d",
+        "--privileged",
+        "--name",
+        "box",
+        "host",
+        "sleep",
+        "1000",
+    ];
+    let id = wharf.ok(&words);
+    // The trick of CVE-2019-5736: our program is made to run inside, where a link of /proc leads to
+    // its file, which can be written to as soon as nobody runs it any more.
+    let trick = [
+        "exec",
+        "-d",
+        "box",
+        "/proc/self/exe",
+        "unshare",
+        "--uts",
+        "sleep",
+        "1000",
+    ];
+    wharf.ok(&trick);
+    let is_ours = |pid: &&str| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.starts_with("/proc/self/exe\0unshare")
+    };
+    let group = cgroups_of(&id).into_iter().next().unwrap();
+    let pids = std::fs::read_to_string(group.join("cgroup.procs")).unwrap();
+    let ours = pids.lines().find(is_ours).unwrap();
+    let file = rustix::fs::statvfs(format!("/proc/{ours}/exe")).unwrap();
+    assert!(file.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
 }

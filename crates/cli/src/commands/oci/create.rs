@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use runtime::{Created, Request, Stdio};
 
+use ::spec::runtime::{Config, NamespaceType};
+
 use super::global::Global;
 use super::main::Failure;
+use crate::sealed;
 
 /// Create a container from a bundle; its program waits for `start`.
 #[derive(Debug, clap::Parser)]
@@ -72,10 +75,26 @@ pub(super) fn request<'a>(
     }
 }
 
-/// Whether the bundle asks for a terminal.
+/// Whether the bundle asks for a terminal. If its container could write to this program, only a
+/// sealed copy of it goes on.
 pub(super) fn wants_terminal(bundle: &Path) -> Result<bool, Failure> {
     let config = runtime::load(&bundle.join("config.json"))?;
+    seal(&config)?;
     Ok(config.process.is_some_and(|process| process.terminal))
+}
+
+/// Without a user namespace that keeps it from the host's files, a container is entered by a sealed
+/// copy of this program only.
+pub(super) fn seal(config: &Config) -> Result<(), Failure> {
+    let is_root = rustix::process::geteuid().is_root();
+    let maps_ids = config
+        .linux
+        .as_ref()
+        .is_some_and(|linux| linux.makes(NamespaceType::User));
+    match is_root && maps_ids {
+        true => Ok(()),
+        false => Ok(sealed::run_sealed()?),
+    }
 }
 
 pub(super) fn write_pid_file(args: &Args, created: &Created) -> Result<(), Failure> {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use ::spec::runtime::{Capabilities, Process, User};
+use ::spec::runtime::{Capabilities, Config, Process, User};
 use runtime::{ExecRequest, Stdio};
 
+use super::create::seal;
 use super::global::Global;
 use super::main::Failure;
 use crate::attach;
@@ -57,7 +58,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn exec(global: &Global, args: Args) -> Result<i32, Failure> {
-    let process = wanted(global, &args)?;
+    let (record, _) = runtime::inspect(&global.root, &args.id)?;
+    let config = runtime::load(&record.bundle.join("config.json"))?;
+    seal(&config)?;
+    let process = wanted(config, &args)?;
     let relayed = process.terminal && args.console_socket.is_none();
     if relayed && args.detach {
         let message = "cannot allocate tty if detached without --console-socket".to_owned();
@@ -90,7 +94,7 @@ pub(super) fn exec(global: &Global, args: Args) -> Result<i32, Failure> {
 }
 
 /// The process from `--process`, or the container's own with the flags applied.
-fn wanted(global: &Global, args: &Args) -> Result<Process, Failure> {
+fn wanted(config: Config, args: &Args) -> Result<Process, Failure> {
     if let Some(path) = &args.process {
         let wrong = |why: String| Failure::usage(format!("reading {}: {why}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
@@ -101,8 +105,6 @@ fn wanted(global: &Global, args: &Args) -> Result<Process, Failure> {
             "exec needs a program to run, or --process".to_owned(),
         ));
     }
-    let (record, _) = runtime::inspect(&global.root, &args.id)?;
-    let config = runtime::load(&record.bundle.join("config.json"))?;
     let mut process = config.process.unwrap_or_default();
     process.args.clone_from(&args.command);
     process.env.extend(args.env.iter().cloned());

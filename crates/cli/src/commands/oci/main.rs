@@ -120,6 +120,15 @@ impl From<crate::attach::Error> for Failure {
     }
 }
 
+impl From<crate::exit_code::Failure> for Failure {
+    fn from(failure: crate::exit_code::Failure) -> Self {
+        Self {
+            message: failure.message,
+            code: failure.code.unwrap_or(1),
+        }
+    }
+}
+
 impl From<runtime::Error> for Failure {
     fn from(error: runtime::Error) -> Self {
         Self {
