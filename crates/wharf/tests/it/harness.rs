@@ -52,7 +52,11 @@ impl Wharf {
     /// An installation of an ordinary user, who needs a copy of the program where it can be read.
     pub(crate) fn of_user(user: u32) -> Self {
         let wharf = Self::with_user(Some(user));
-        std::fs::copy(program(), wharf.path("wharf")).unwrap();
+        // By a process of its own: a file that is open for writing in ours may be inherited by what
+        // another test just starts, and cannot be executed meanwhile.
+        let mut copy = Command::new("cp");
+        copy.arg(program()).arg(wharf.path("wharf"));
+        assert!(copy.status().unwrap().success());
         std::os::unix::fs::chown(wharf.path(""), Some(user), Some(user)).unwrap();
         wharf
     }
