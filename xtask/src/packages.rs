@@ -18,6 +18,11 @@ const NEEDED: &[Needed] = &[
         why: "links test programs with odd libraries",
     },
     Needed {
+        program: "strace",
+        package: "strace",
+        why: "kills commands at their system calls",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

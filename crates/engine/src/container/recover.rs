@@ -46,15 +46,25 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
 fn free_id_range(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
     let config: Option<monitor::Config> =
         store::read_json(&charge.directory().join("monitor.json"))?;
-    let Some(name) = config
-        .and_then(|config| config.id_range)
-        .and_then(|claim| Some(claim.file_name()?.to_str()?.to_owned()))
-    else {
-        return Ok(());
-    };
-    let directory = paths.id_ranges();
-    if names::resolve(&directory, &name)?.as_deref() == Some(id) {
-        names::release(&directory, &name)?;
+    match config.map(|config| config.id_range.as_deref().and_then(name_of)) {
+        Some(Some(name)) => free_claim(&paths.id_ranges(), &name, id),
+        Some(None) => Ok(()),
+        // It was not written down yet, but may have been claimed.
+        None => free_claims(&paths.id_ranges(), id),
+    }
+}
+
+/// Frees every claim of a container in a directory.
+fn free_claims(directory: &Path, id: &str) -> Result<(), Error> {
+    entries(directory)
+        .filter_map(|claim| name_of(&claim))
+        .try_for_each(|name| free_claim(directory, &name, id))
+}
+
+/// Frees a claim, if it is this container's.
+fn free_claim(directory: &Path, name: &str, id: &str) -> Result<(), Error> {
+    if names::resolve(directory, name)?.as_deref() == Some(id) {
+        names::release(directory, name)?;
     }
     Ok(())
 }
@@ -116,10 +126,10 @@ pub(super) fn remove_all(
         Err(_) => store::remove_tree(&unfinished).and_then(|()| store::remove_tree(&home))?,
         Ok(()) => {}
     }
-    if let Some(record) = record
-        && names::resolve(&paths.names(), &record.name)?.as_deref() == Some(id)
-    {
-        names::release(&paths.names(), &record.name)?;
+    match record {
+        Some(record) => free_claim(&paths.names(), &record.name, id)?,
+        // It was not made as far as its record, but may have claimed a name.
+        None => free_claims(&paths.names(), id)?,
     }
     store::remove_tree(&unfinished)?;
     charge.give_up()

@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::Errno;
+use rustix::io::{DupFlags, Errno};
 use rustix::process::{DumpableBehavior, Pid};
 use spec::runtime::NamespaceType;
 use sys::clone::{Child, Clone, clone3};
@@ -45,8 +45,8 @@ impl Launch<'_> {
         &self,
         hooks: impl FnOnce(Pid) -> Result<(), Error>,
     ) -> Result<Waiting, Error> {
-        let (ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
-        let child = self.clone_init(&theirs)?;
+        let (mut ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
+        let child = self.clone_init(&theirs, &mut ours)?;
         drop(theirs);
         let process = Process {
             pid: child.pid,
@@ -67,7 +67,9 @@ impl Launch<'_> {
         outcome.map(|()| waiting)
     }
 
-    fn clone_init(&self, socket: &OwnedFd) -> Result<Child, Error> {
+    /// `ours` is the parent's end of the socket; init must not have it, or it would not hear that
+    /// its parent died.
+    fn clone_init(&self, socket: &OwnedFd, ours: &mut OwnedFd) -> Result<Child, Error> {
         let tasks = self
             .cgroup
             .map(Cgroup::join_fds)
@@ -75,14 +77,15 @@ impl Launch<'_> {
             .map_err(Error::Cgroup)?
             .unwrap_or_default();
         if self.plan.namespaces.join.is_empty() {
-            return Ok(self.clone_once(socket, &tasks, false)?);
+            return Ok(self.clone_once(socket, ours, &tasks, false)?);
         }
-        self.clone_through_middle(socket, &tasks)
+        self.clone_through_middle(socket, ours, &tasks)
     }
 
     fn clone_once(
         &self,
         socket: &OwnedFd,
+        ours: &mut OwnedFd,
         tasks: &[OwnedFd],
         as_sibling: bool,
     ) -> Result<Child, Fault> {
@@ -99,6 +102,8 @@ impl Launch<'_> {
             as_sibling,
         };
         clone3(&request, || {
+            // In its place there is a second one of init's own end.
+            let _ = rustix::io::dup3(socket, ours, DupFlags::CLOEXEC);
             init.run();
         })
         .doing(|| "cloning the container's first process".to_owned())
@@ -106,10 +111,15 @@ impl Launch<'_> {
 
     /// Namespaces are joined by a process in between, so that the caller stays where it is and
     /// init is born inside; it clones init as our child, not its own, and ends.
-    fn clone_through_middle(&self, socket: &OwnedFd, tasks: &[OwnedFd]) -> Result<Child, Error> {
+    fn clone_through_middle(
+        &self,
+        socket: &OwnedFd,
+        parents: &mut OwnedFd,
+        tasks: &[OwnedFd],
+    ) -> Result<Child, Error> {
         let (ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
         let middle = clone3(&Clone::default(), || {
-            let report = self.middle(socket, tasks).map_or_else(
+            let report = self.middle(socket, parents, tasks).map_or_else(
                 |fault| (-fault.errno.raw_os_error(), fault.doing),
                 |child| (child.pid.as_raw_pid(), String::new()),
             );
@@ -150,14 +160,19 @@ impl Launch<'_> {
 
     /// What the process in between does. Whoever sees it or init in a joined pid namespace must
     /// not be able to look into them.
-    fn middle(&self, socket: &OwnedFd, tasks: &[OwnedFd]) -> Result<Child, Fault> {
+    fn middle(
+        &self,
+        socket: &OwnedFd,
+        parents: &mut OwnedFd,
+        tasks: &[OwnedFd],
+    ) -> Result<Child, Fault> {
         let namespaces = &self.plan.namespaces;
         if namespaces.joined(NamespaceType::Pid).is_some() {
             rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
                 .doing(|| "hiding from the container's processes".to_owned())?;
         }
         namespaces.enter()?;
-        self.clone_once(socket, tasks, true)
+        self.clone_once(socket, parents, tasks, true)
     }
 
     /// What init cannot do for itself.

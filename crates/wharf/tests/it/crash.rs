@@ -1,5 +1,7 @@
 //! `kill -9` of our own processes: the next command finds the truth, and nothing stays.
 
+use std::process::{Command, Stdio};
+
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{Wharf, cgroups_of, is_root};
@@ -76,4 +78,49 @@ fn a_starter_that_is_killed_leaves_the_container_to_its_monitor() {
     assert_eq!(wharf.inspect("web", "/State/Running"), true);
     wharf.ok(&["kill", "web"]);
     while wharf.run(&["inspect", "web"]).code == 0 {}
+}
+
+#[test]
+fn a_command_that_is_killed_at_any_step_leaves_nothing_that_the_next_does_not_sweep() {
+    if !is_root() {
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: needs strace");
+        return;
+    }
+    let wharf = Wharf::new();
+    wharf.ok(&["run", "--rm", "host", "true"]);
+    let calls = [
+        "mkdir",
+        "mkdirat",
+        "symlinkat",
+        "renameat",
+        "openat",
+        "write",
+        "clone3",
+        "unlinkat",
+    ];
+    // The command alone, then whoever of it, the monitor and init comes to the call first.
+    for whom in [&[][..], &["-f"]] {
+        for (call, count) in calls
+            .iter()
+            .flat_map(|call| (1..6).map(move |count| (call, count)))
+        {
+            let inject = format!("inject={call}:signal=KILL:when={count}");
+            let ours = wharf.command();
+            let mut strace = Command::new("strace");
+            strace
+                .args(whom)
+                .args(["-qq", "-o", "/dev/null", "-e", &inject]);
+            strace.arg(ours.get_program()).args(ours.get_args());
+            strace.args(["run", "--rm", "host", "true"]);
+            strace
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            wharf.assert_nothing_left();
+        }
+    }
 }
