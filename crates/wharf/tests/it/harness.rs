@@ -151,16 +151,28 @@ impl Wharf {
         names.filter(|name| name != ".lock").collect()
     }
 
+    /// Whoever is in charge of a container that ended has its lock. When it is free, either it is
+    /// removed, or the next command removes it.
+    fn wait_for_sweepers(&self) {
+        for _ in 0..100 {
+            let ids = self.entries("run/containers");
+            if ids.is_empty() {
+                return;
+            }
+            for id in ids {
+                let lock = self.path("run/containers").join(&id).join("lock");
+                let _ = std::fs::File::open(lock).and_then(|lock| lock.lock());
+            }
+            self.ok(&["ps", "-aq"]);
+        }
+    }
+
     /// Removes all containers, and makes sure that nothing is left of any.
     pub(crate) fn assert_nothing_left(&self) {
         for id in self.ok(&["ps", "-aq", "--no-trunc"]).lines() {
             self.run(&["rm", "-f", id]);
         }
-        for id in self.entries("run/containers") {
-            // Somebody may be removing it just now: whoever is in charge has the lock.
-            let lock = self.path("run/containers").join(&id).join("lock");
-            let _ = std::fs::File::open(lock).and_then(|lock| lock.lock());
-        }
+        self.wait_for_sweepers();
         for directory in ["run/containers", "run/ids", "data/containers", "data/names"] {
             assert_eq!(self.entries(directory), [""; 0], "{directory}");
         }
