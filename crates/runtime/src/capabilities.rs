@@ -162,18 +162,20 @@ impl Sets {
         Ok(())
     }
 
-    /// Sets the effective, permitted, inheritable and ambient sets.
-    pub(crate) fn apply(&self) -> Result<(), Errno> {
+    /// Sets the effective, permitted, inheritable and ambient sets. `kept` stays permitted beside
+    /// them, for [`raise`]; `execve` makes the new permitted set of the other four, so that the
+    /// program does not get it.
+    pub(crate) fn apply(&self, kept: CapabilitySet) -> Result<(), Errno> {
         let own = capabilities(None)?.permitted;
         let permitted = self.sets.permitted & own;
         let sets = CapabilitySets {
-            permitted,
+            permitted: permitted | (kept & own),
             effective: self.sets.effective & permitted,
             inheritable: self.sets.inheritable & own,
         };
         set_capabilities(None, sets)?;
         clear_ambient_capability_set()?;
-        let possible = self.ambient & sets.permitted & sets.inheritable;
+        let possible = self.ambient & permitted & sets.inheritable;
         for capability in numbered().map(Capability::set) {
             if possible.contains(capability) {
                 configure_capability_in_ambient_set(capability, true)?;
@@ -181,6 +183,13 @@ impl Sets {
         }
         Ok(())
     }
+}
+
+/// Makes permitted capabilities effective.
+pub(crate) fn raise(capability: CapabilitySet) -> Result<(), Errno> {
+    let mut sets = capabilities(None)?;
+    sets.effective |= capability;
+    set_capabilities(None, sets)
 }
 
 fn set_of(names: &[String]) -> Result<CapabilitySet, String> {
@@ -239,7 +248,7 @@ mod tests {
             };
             let sets = Sets::resolve(&wanted).unwrap();
             sets.drop_bounding().unwrap();
-            sets.apply().unwrap();
+            sets.apply(CapabilitySet::empty()).unwrap();
             // Nothing is left to drop, so that the missing CAP_SETPCAP does not matter.
             sets.drop_bounding().unwrap();
             let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();

@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
 use spec::runtime::User;
 
 use crate::capabilities::Sets;
@@ -30,8 +31,8 @@ pub(crate) fn give_streams(user: &User, streams: [BorrowedFd<'_>; 3]) {
 }
 
 /// Drops the bounding set, becomes the user and sets the capability sets; without sets, they are
-/// what the kernel makes of them.
-pub(crate) fn take_on(user: &User, sets: Option<&Sets>) -> Result<(), Fault> {
+/// what the kernel makes of them. `kept` stays permitted until `execve`.
+pub(crate) fn take_on(user: &User, sets: Option<&Sets>, kept: CapabilitySet) -> Result<(), Fault> {
     if let Some(sets) = sets {
         sets.drop_bounding()
             .doing(|| "dropping capabilities".to_owned())?;
@@ -48,7 +49,7 @@ pub(crate) fn take_on(user: &User, sets: Option<&Sets>) -> Result<(), Fault> {
     rustix::thread::set_keep_capabilities(false)
         .doing(|| "keeping capabilities no longer".to_owned())?;
     if let Some(sets) = sets {
-        sets.apply()
+        sets.apply(kept)
             .doing(|| "setting the capabilities".to_owned())?;
     }
     rustix::process::umask(Mode::from_raw_mode(user.umask.unwrap_or(0o022)));

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Signal;
+use rustix::thread::CapabilitySet;
 
 use super::Step;
 use sys::signals::SignalSet;
@@ -19,7 +20,7 @@ use crate::error::{Doing, Fault};
 use crate::plan::{Container, Plan};
 use crate::stdio::Stdio;
 use crate::terminal::{self, Terminal};
-use crate::{credentials, executable, hooks, namespaces, rlimits, rootfs, sysctl};
+use crate::{capabilities, credentials, executable, hooks, namespaces, rlimits, rootfs, sysctl};
 
 /// What init gets beside its plan.
 pub(crate) struct Init<'a> {
@@ -80,14 +81,9 @@ impl Init<'_> {
         };
         self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
         rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
-        let process = self.plan.process;
-        if !process.no_new_privileges {
-            self.load_seccomp().at(Step::Seccomp)?;
-        }
         self.enter_working_directory().at(Step::WorkingDirectory)?;
         if self.plan.bare.is_none() {
-            credentials::take_on(&process.user, self.plan.capabilities.as_ref())
-                .at(Step::Credentials)?;
+            self.take_on_credentials().at(Step::Credentials)?;
         }
         self.tie_to_parent().at(Step::Credentials)?;
         // Once more: the user may have rights there that the container's root has not (a
@@ -101,10 +97,8 @@ impl Init<'_> {
         if let Some(container) = &self.plan.container {
             hooks::start_container(container.config, &container.state).at(Step::Hooks)?;
         }
-        if process.no_new_privileges {
-            self.set_no_new_privs().at(Step::Seccomp)?;
-            self.load_seccomp().at(Step::Seccomp)?;
-        }
+        self.settle().at(Step::Execute)?;
+        self.load_seccomp().at(Step::Seccomp)?;
         Err((Step::Execute, self.execute(&program)))
     }
 
@@ -308,32 +302,49 @@ impl Init<'_> {
         }
     }
 
-    fn set_no_new_privs(&self) -> Result<(), Fault> {
-        rustix::thread::set_no_new_privs(true).doing(|| "setting no_new_privs".to_owned())
+    /// Without `no_new_privs`, loading the filter takes a right that the program may not have.
+    fn take_on_credentials(&self) -> Result<(), Fault> {
+        let process = self.plan.process;
+        let kept = if self.plan.seccomp.is_some() && !process.no_new_privileges {
+            CapabilitySet::SYS_ADMIN
+        } else {
+            CapabilitySet::empty()
+        };
+        credentials::take_on(&process.user, self.plan.capabilities.as_ref(), kept)
     }
 
+    /// The last thing before `execve`: the filter is the program's and need not allow what we do.
     fn load_seccomp(&self) -> Result<(), Fault> {
+        let no_new_privileges = self.plan.process.no_new_privileges;
+        if no_new_privileges {
+            rustix::thread::set_no_new_privs(true).doing(|| "setting no_new_privs".to_owned())?;
+        }
         let Some(program) = &self.plan.seccomp else {
             return Ok(());
         };
-        program.load().doing(|| "loading the filter".to_owned())
+        let clause = || "loading the filter".to_owned();
+        if !no_new_privileges {
+            capabilities::raise(CapabilitySet::SYS_ADMIN).doing(clause)?;
+        }
+        program.load().doing(clause)
     }
 
-    fn execute(&self, program: &std::ffi::CStr) -> Fault {
+    /// What the program must not inherit of ours: file descriptors and ways with signals.
+    fn settle(&self) -> Result<(), Fault> {
         // Nothing of ours may be inherited, whoever forgot a flag (CVE-2024-21626).
         let keep = 3 + self.plan.preserve_fds;
-        if let Err(errno) = sys::fds::close_range_cloexec(keep) {
-            return Fault::new("closing file descriptors", errno);
-        }
+        sys::fds::close_range_cloexec(keep).doing(|| "closing file descriptors".to_owned())?;
         sys::signals::reset_dispositions();
         let mask = if self.plan.blocks_signals {
             SignalSet::all()
         } else {
             SignalSet::of(&[])
         };
-        if let Err(errno) = mask.set_mask() {
-            return Fault::new("setting the signal mask", errno);
-        }
+        mask.set_mask()
+            .doing(|| "setting the signal mask".to_owned())
+    }
+
+    fn execute(&self, program: &std::ffi::CStr) -> Fault {
         let errno = sys::exec::execve(program, &self.plan.argv, &self.plan.envp);
         Fault::new(format!("executing {}", program.to_string_lossy()), errno)
     }

@@ -123,6 +123,41 @@ fn a_system_call_fails_as_the_filter_says() {
     assert_eq!(output, "No space left on device");
 }
 
+/// The filter is the program's: what the runtime does to get there is not held against it.
+#[test]
+fn a_filter_need_not_allow_what_the_runtime_does() {
+    if !is_root() {
+        return;
+    }
+    let denied = [
+        "chdir",
+        "faccessat2",
+        "setgroups",
+        "setresgid",
+        "setresuid",
+        "capset",
+        "recvmsg",
+        "sendmsg",
+        "close_range",
+        "unlinkat",
+        "mount",
+        "umask",
+    ];
+    for no_new_privileges in [false, true] {
+        let output = sh(
+            "id -u; grep CapPrm /proc/self/status; cd / || echo denied",
+            |config| {
+                config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+                config["process"]["user"] = json!({"uid": 1000, "gid": 1000});
+                config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": denied, "action": "SCMP_ACT_ERRNO"}]});
+            },
+        );
+        let words: Vec<_> = output.split_whitespace().collect();
+        assert_eq!(words, ["1000", "CapPrm:", "0000000000000000", "denied"]);
+    }
+}
+
 #[test]
 fn namespaces_of_a_path_are_joined() {
     if !is_root() {
