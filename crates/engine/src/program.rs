@@ -1,6 +1,7 @@
 //! The verbs of this same program that the engine runs it with: the monitor, and the removal of a
 //! `--rm` container whose starter is gone. Front doors recognise them by these names.
 
+use std::ffi::CStr;
 use std::path::Path;
 
 use crate::Paths;
@@ -10,6 +11,12 @@ pub const MONITOR_VERB: &str = "__monitor";
 
 /// `wharf __remove DATA_ROOT RUN_ROOT ID`.
 pub const REMOVE_VERB: &str = "__remove";
+
+/// The whole environment of a monitor: a small heap for a process that lives long and mostly waits.
+/// Large blocks get pages of their own, so that the untouched buffers of a silent container take
+/// no memory; nothing is taken in advance, and freed blocks are not kept for reuse.
+pub(crate) const MONITOR_ENVIRONMENT: &CStr = c"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:\
+glibc.malloc.mmap_threshold=8192:glibc.malloc.top_pad=0";
 
 /// The arguments that run a monitor.
 pub(crate) fn monitor(directory: &Path) -> Vec<String> {

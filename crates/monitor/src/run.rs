@@ -144,6 +144,8 @@ fn live(
         log,
     };
     let mut event_loop = EventLoop::new(setup).map_err(serving)?;
+    // Making the container took more memory than watching it takes.
+    sys::heap::release_unused();
     let (exit, loop_error) = match event_loop.run() {
         Ok(exit) => (exit, None),
         Err(error) => (kill(&process)?, Some(error)),

@@ -6,6 +6,7 @@ pub mod clone;
 pub mod exec;
 pub mod fds;
 pub mod fsuid;
+pub mod heap;
 pub mod loopback;
 pub mod mount;
 pub mod path;

@@ -257,7 +257,7 @@ fn spawn(
     let monitor = Spawn {
         program: &string(&path)?,
         argv: &argv,
-        envp: &[],
+        envp: &[program::MONITOR_ENVIRONMENT.to_owned()],
         fds: &[
             (null.as_fd(), 0),
             (null.as_fd(), 1),

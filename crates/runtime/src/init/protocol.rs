@@ -23,8 +23,8 @@ use rustix::io::Errno;
 use super::Step;
 use crate::error::Fault;
 
-/// The largest packet: a failure with its clause.
-const LARGEST: usize = 8192;
+/// The largest packet: a failure with its clause, which may name a path or two.
+const LARGEST: usize = 4096;
 
 /// What the parent says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
