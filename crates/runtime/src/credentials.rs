@@ -13,19 +13,20 @@ use spec::runtime::User;
 use crate::capabilities::Sets;
 use crate::error::{Doing, Fault};
 
-/// Gives the standard streams to the user, so that they can be opened again through /proc/self/fd;
-/// other people's files (a /dev/null, a stream that is not ours to give) stay as they are.
-pub(crate) fn give_streams(user: &User, streams: [BorrowedFd<'_>; 3]) {
+/// Gives the standard streams to the user `owner`, so that they can be opened again through
+/// /proc/self/fd; other people's files (a /dev/null, a stream that is not ours to give) stay as
+/// they are.
+pub(crate) fn give_streams(owner: u32, streams: [BorrowedFd<'_>; 3]) {
     for stream in streams {
         let Ok(stat) = rustix::fs::fstat(stream) else {
             continue;
         };
         let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
         let is_pipe = kind == rustix::fs::FileType::Fifo;
-        if is_pipe && stat.st_uid != user.uid {
+        if is_pipe && stat.st_uid != owner {
             // A pipe from outside the user namespace has no owner here; reading and writing it
             // through the fd works all the same.
-            let _ = rustix::fs::fchown(stream, Some(Uid::from_raw(user.uid)), None);
+            let _ = rustix::fs::fchown(stream, Some(Uid::from_raw(owner)), None);
         }
     }
 }

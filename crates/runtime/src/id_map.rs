@@ -39,26 +39,34 @@ pub(crate) fn write(pid: Pid, maps: IdMaps<'_>) -> Result<(), Error> {
     write_unprivileged(&process, pid, maps)
 }
 
-/// The host's user and group id of root in the user namespace of the process `pid`.
-pub(crate) fn root_of(pid: Pid) -> Result<(u32, u32), Fault> {
+/// The maps of the process `pid`, read back: those of a user namespace that somebody else made.
+pub(crate) fn read(pid: Pid) -> Result<(Vec<IdMapping>, Vec<IdMapping>), Fault> {
     let of = |file: &str| {
         let path = format!("/proc/{}/{file}", pid.as_raw_pid());
         let text = std::fs::read_to_string(&path).doing(|| format!("reading {path}"))?;
-        root_in(&text)
-            .ok_or(Errno::OVERFLOW)
-            .doing(|| format!("finding root in {path}"))
+        Ok::<_, Fault>(parse(&text))
     };
     Ok((of("uid_map")?, of("gid_map")?))
 }
 
-/// What 0 is mapped to.
-fn root_in(map: &str) -> Option<u32> {
-    map.lines().find_map(|line| {
-        let mut numbers = line.split_whitespace().map(str::parse);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(0u32)), Some(Ok(host_id))) => Some(host_id),
-            _ => None,
-        }
+fn parse(text: &str) -> Vec<IdMapping> {
+    text.lines()
+        .filter_map(|line| {
+            let mut numbers = line.split_whitespace().filter_map(|word| word.parse().ok());
+            Some(IdMapping {
+                container_id: numbers.next()?,
+                host_id: numbers.next()?,
+                size: numbers.next()?,
+            })
+        })
+        .collect()
+}
+
+/// What the host calls the container's `id`, if it is mapped at all.
+pub(crate) fn host_id(map: &[IdMapping], id: u32) -> Option<u32> {
+    map.iter().find_map(|range| {
+        let offset = id.checked_sub(range.container_id)?;
+        (offset < range.size).then(|| range.host_id.checked_add(offset))?
     })
 }
 
@@ -158,10 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn root_is_found_wherever_it_stands_in_the_map() {
-        let map = "         1     100000      65535\n         0       1000          1\n";
-        assert_eq!(root_in(map), Some(1000));
-        assert_eq!(root_in("         1     100000      65535\n"), None);
+    fn an_id_is_found_wherever_its_range_stands_in_the_map() {
+        let map = parse("         1     100000      65535\n         0       1000          1\n");
+        assert_eq!(host_id(&map, 0), Some(1000));
+        assert_eq!(host_id(&map, 33), Some(100_032));
+        assert_eq!(host_id(&map, 65_536), None);
     }
 
     #[test]

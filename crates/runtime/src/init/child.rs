@@ -243,7 +243,7 @@ impl Init<'_> {
             rustix::stdio::stdout(),
             rustix::stdio::stderr(),
         ];
-        credentials::give_streams(&self.plan.process.user, streams);
+        credentials::give_streams(self.plan.process.user.uid, streams);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::{DupFlags, Errno};
 use rustix::process::{DumpableBehavior, Pid};
-use spec::runtime::NamespaceType;
+use spec::runtime::{IdMapping, NamespaceType};
 use sys::clone::{Child, Clone, clone3};
 
 use super::child::Init;
@@ -18,7 +18,7 @@ use crate::process::Process;
 use crate::rootfs::MappedTo;
 use crate::rootfs::mounts::Detached;
 use crate::stdio::Stdio;
-use crate::{id_map, namespaces};
+use crate::{credentials, id_map, namespaces};
 
 /// A process that waits, fully furnished, for the word to execute its program.
 #[derive(Debug)]
@@ -185,10 +185,15 @@ impl Launch<'_> {
             write_oom_score(pid, score)?;
         }
         waiting.tell(FromParent::Go, &[])?;
+        let has_user = self.plan.namespaces.has_user();
+        let maps = has_user.then(|| self.id_maps(pid)).transpose()?;
+        if let Some((uids, _)) = &maps {
+            self.give_streams(uids);
+        }
         if self.plan.container.is_none() {
             return Ok(());
         }
-        let mounts = self.prepare_mounts(pid)?;
+        let mounts = self.prepare_mounts(pid, maps.as_ref())?;
         let borrowed: Vec<BorrowedFd<'_>> = mounts.iter().map(|m| m.mount.as_fd()).collect();
         waiting.tell(FromParent::Mounts, &borrowed)?;
         let sources = mounts.into_iter().flat_map(|detached| detached.sources);
@@ -196,8 +201,25 @@ impl Launch<'_> {
         Ok(())
     }
 
+    /// The maps of init's user namespace: those just written, or those of a namespace it joins.
+    fn id_maps(&self, pid: Pid) -> Result<Maps, Error> {
+        match self.plan.id_maps {
+            Some(maps) => Ok((maps.uids.to_vec(), maps.gids.to_vec())),
+            None => Ok(id_map::read(pid)?),
+        }
+    }
+
+    /// The container's program may open its streams again by name (/dev/stdout), for which they
+    /// must be its own; from inside, a pipe of the host's root cannot be given away.
+    fn give_streams(&self, uids: &[IdMapping]) {
+        let user = self.plan.process.user.uid;
+        if let (Stdio::Fds { .. }, Some(owner)) = (self.stdio, id_map::host_id(uids, user)) {
+            credentials::give_streams(owner, self.stdio.streams());
+        }
+    }
+
     /// The mounts that need the host's rights, detached and in the plan's order.
-    fn prepare_mounts(&self, pid: Pid) -> Result<Vec<Detached>, Error> {
+    fn prepare_mounts(&self, pid: Pid, maps: Option<&Maps>) -> Result<Vec<Detached>, Error> {
         let Some(container) = &self.plan.container else {
             return Ok(Vec::new());
         };
@@ -206,7 +228,11 @@ impl Launch<'_> {
             return Ok(Vec::new());
         }
         let user_namespace = namespaces::open_of(pid, NamespaceType::User)?;
-        let (root_uid, root_gid) = id_map::root_of(pid)?;
+        let root = maps
+            .and_then(|(uids, gids)| Some((id_map::host_id(uids, 0)?, id_map::host_id(gids, 0)?)));
+        let (root_uid, root_gid) = root
+            .ok_or(Errno::OVERFLOW)
+            .doing(|| "finding the container's root in its id maps".to_owned())?;
         let mapped = Some(MappedTo {
             user_namespace: user_namespace.as_fd(),
             root_uid,
@@ -217,6 +243,9 @@ impl Launch<'_> {
             .collect::<Result<_, _>>()?)
     }
 }
+
+/// The ranges of user ids and of group ids.
+type Maps = (Vec<IdMapping>, Vec<IdMapping>);
 
 /// Up to which message the parent listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

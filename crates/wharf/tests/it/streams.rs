@@ -120,3 +120,24 @@ fn a_signal_for_the_command_reaches_the_program() {
     assert_eq!(line, "got\n");
     assert_eq!(run.wait().unwrap().code(), Some(9));
 }
+
+#[test]
+fn a_program_can_open_its_standard_streams_again_by_name() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "echo out > /dev/stdout; echo err > /dev/stderr";
+    for user in ["root", "daemon"] {
+        let run = ["run", "--rm", "-u", user, "host", "sh", "-c", script];
+        let outcome = wharf.run(&run);
+        assert_eq!(outcome.stdout, "out\n", "{outcome:?}");
+        assert!(outcome.stderr.ends_with("err\n"), "{outcome:?}");
+    }
+    wharf.sleeper("web");
+    let outcome = wharf.run(&["exec", "-u", "daemon", "web", "sh", "-c", script]);
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        ("out\n", "err\n")
+    );
+}
