@@ -233,7 +233,7 @@ fn met_memory_limit(config: &Config) -> bool {
 
 fn release(config: &Config) -> Result<(), Error> {
     match runtime::release(&config.root, &config.id) {
-        Ok(()) | Err(runtime::Error::NotFound { .. }) => Ok(()),
+        Ok(_) | Err(runtime::Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(Error::Runtime(error)),
     }
 }

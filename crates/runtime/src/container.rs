@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
-use spec::runtime::Config;
+use spec::runtime::{Config, Hook};
 use store::Durability;
 
 use crate::cgroup::{Cgroup, Paths};
@@ -45,6 +45,12 @@ pub struct Record {
     /// The annotations of `config.json`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// What runs once the program does; later changes of `config.json` are not for this container.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poststart: Vec<Hook>,
+    /// What runs after the deletion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poststop: Vec<Hook>,
     /// Its cgroup in each hierarchy; without one where there is no right to make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Paths>,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, pidfd_send_signal};
-use spec::runtime::Config;
+use spec::runtime::{Config, Hook, Hooks};
 
 use crate::cgroup::Cgroup;
 use crate::container::{Container, RECORD_VERSION, Record, is_valid_id};
@@ -46,7 +46,6 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub struct Created {
     container: Container,
-    config: Config,
     waiting: Waiting,
 }
 
@@ -61,13 +60,9 @@ impl Created {
     /// # Errors
     /// When init could not execute it or a `poststart` hook failed; the container is gone then.
     pub fn start(self) -> Result<Process, Error> {
-        let Self {
-            container,
-            config,
-            waiting,
-        } = self;
+        let Self { container, waiting } = self;
         let started = waiting.start().and_then(|process| {
-            after_start(&container, &config)?;
+            hooks::after_start(&container)?;
             Ok(process)
         });
         if started.is_err() {
@@ -80,22 +75,6 @@ impl Created {
     pub fn leave(self) -> Process {
         self.waiting.leave()
     }
-}
-
-/// Runs the hooks that follow the start.
-pub(crate) fn after_start(container: &Container, config: &Config) -> Result<(), Error> {
-    let Some(hooks) = config
-        .hooks
-        .as_ref()
-        .filter(|hooks| !hooks.poststart.is_empty())
-    else {
-        return Ok(());
-    };
-    hooks::run(
-        "poststart",
-        &hooks.poststart,
-        &container.state_as(Status::Running),
-    )
 }
 
 /// Makes a container; on failure nothing of it is left.
@@ -115,11 +94,7 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
     check_terminal(&request, &config)?;
     let mut container = claim(&request, &config)?;
     match build(&request, &config, &mut container) {
-        Ok(waiting) => Ok(Created {
-            container,
-            config,
-            waiting,
-        }),
+        Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
             undo(&container, !request.adopt);
             Err(error)
@@ -168,6 +143,9 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
         .as_ref()
         .map(|root| bundle.join(&root.path))
         .unwrap_or_default();
+    let hooks = |list: fn(&Hooks) -> &Vec<Hook>| {
+        config.hooks.as_ref().map(list).cloned().unwrap_or_default()
+    };
     let record = Record {
         version: RECORD_VERSION,
         oci_version: config.oci_version.clone(),
@@ -179,6 +157,8 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
         created: store::time::now_rfc3339(),
         owner: rustix::process::geteuid().as_raw(),
         annotations: config.annotations.clone(),
+        poststart: hooks(|hooks| &hooks.poststart),
+        poststop: hooks(|hooks| &hooks.poststop),
         cgroup: None,
     };
     Ok(Container { directory, record })
@@ -201,7 +181,8 @@ fn launch(
     cgroup: Option<&Cgroup>,
 ) -> Result<Waiting, Error> {
     let record = container.record.clone();
-    let state = container.state_as(Status::Creating);
+    // What hooks are told: they run once the environment is made.
+    let state = container.state_as(Status::Created);
     let plan = Plan {
         dies_with_parent: request.dies_with_parent,
         preserve_fds: request.preserve_fds,
@@ -226,7 +207,7 @@ fn launch(
     };
     let waiting = launch.run(|pid| {
         container.record.pid = pid.as_raw_pid();
-        let state = container.state_as(Status::Creating);
+        let state = container.state_as(Status::Created);
         let Some(hooks) = &config.hooks else {
             return Ok(());
         };

@@ -13,13 +13,14 @@ use crate::status::Operation;
 use spec::state::Status;
 
 /// Removes the cgroup and the state of the container `id` below `root`. `force` kills it first,
-/// and makes a container that does not exist no error.
+/// and makes a container that does not exist no error. Gives back the poststop hooks that failed,
+/// which deserve a warning and undo nothing.
 ///
 /// # Errors
 /// [`Error::Status`] unless it is stopped or `force` is given.
-pub fn delete(root: &Path, id: &str, force: bool) -> Result<(), Error> {
+pub fn delete(root: &Path, id: &str, force: bool) -> Result<Vec<Error>, Error> {
     let container = match Container::open(root, id) {
-        Err(Error::NotFound { .. }) if force => return Ok(()),
+        Err(Error::NotFound { .. }) if force => return Ok(Vec::new()),
         container => container?,
     };
     if container.status() == Status::Created || force {
@@ -29,21 +30,22 @@ pub fn delete(root: &Path, id: &str, force: bool) -> Result<(), Error> {
     }
     remove(&container)?;
     store::remove_tree(&container.directory)?;
-    after_stop(&container)
+    Ok(hooks::after_stop(&container))
 }
 
 /// Removes the cgroup with whatever still runs in it, and the record; the directory stays, since
-/// it belongs to the caller ([`crate::create::Request::adopt`]).
+/// it belongs to the caller ([`crate::create::Request::adopt`]). Gives back the poststop hooks that
+/// failed.
 ///
 /// # Errors
 /// When the cgroup cannot be emptied or removed.
-pub fn release(root: &Path, id: &str) -> Result<(), Error> {
+pub fn release(root: &Path, id: &str) -> Result<Vec<Error>, Error> {
     let container = Container::open(root, id)?;
     end(&container)?;
     remove(&container)?;
     let path = container.directory.join("state.json");
     std::fs::remove_file(&path).doing(|| format!("removing {}", path.display()))?;
-    after_stop(&container)
+    Ok(hooks::after_stop(&container))
 }
 
 fn remove(container: &Container) -> Result<(), Error> {
@@ -57,7 +59,7 @@ fn remove(container: &Container) -> Result<(), Error> {
 }
 
 /// Kills init, if it lives, and waits for its end.
-fn end(container: &Container) -> Result<(), Error> {
+pub(crate) fn end(container: &Container) -> Result<(), Error> {
     let Some(pid) = container.pid() else {
         return Ok(());
     };
@@ -75,20 +77,4 @@ fn end(container: &Container) -> Result<(), Error> {
         .doing(clause)
         .map(|_| ())
         .map_err(Error::from)
-}
-
-fn after_stop(container: &Container) -> Result<(), Error> {
-    let Ok(config) = container.config() else {
-        return Ok(());
-    };
-    let Some(hooks) = config.hooks.filter(|hooks| !hooks.poststop.is_empty()) else {
-        return Ok(());
-    };
-    // The specification wants a failing poststop hook to be told, and the rest to go on.
-    let state = container.state_as(Status::Stopped);
-    let mut outcome = Ok(());
-    for hook in hooks.poststop.chunks(1) {
-        outcome = outcome.and(hooks::run("poststop", hook, &state));
-    }
-    outcome
 }

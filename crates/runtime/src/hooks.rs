@@ -14,8 +14,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use spec::runtime::{Config, Hook, Hooks};
-use spec::state::State;
+use spec::state::{State, Status};
 
+use crate::container::Container;
 use crate::error::{Error, Fault};
 
 /// Whether any hook has to run before the root changes.
@@ -37,6 +38,25 @@ pub(crate) fn run(kind: &'static str, list: &[Hook], state: &State) -> Result<()
             why,
         })
     })
+}
+
+/// The hooks that follow the start of the program.
+pub(crate) fn after_start(container: &Container) -> Result<(), Error> {
+    let hooks = &container.record.poststart;
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    run("poststart", hooks, &container.state_as(Status::Running))
+}
+
+/// The hooks that follow the deletion. All of them run; those that failed are given back, because
+/// the specification wants them told and nothing else.
+pub(crate) fn after_stop(container: &Container) -> Vec<Error> {
+    let state = container.state_as(Status::Stopped);
+    let hooks = container.record.poststop.chunks(1);
+    hooks
+        .filter_map(|hook| run("poststop", hook, &state).err())
+        .collect()
 }
 
 /// The hooks that run inside the container's namespaces before the root changes.

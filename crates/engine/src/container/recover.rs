@@ -30,7 +30,8 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
         source,
     };
     match runtime::release(&paths.run_containers(), id) {
-        Ok(()) | Err(runtime::Error::NotFound { .. }) => {}
+        // The engine gives no container hooks that could have failed.
+        Ok(_) | Err(runtime::Error::NotFound { .. }) => {}
         Err(error) => return Err(failed(error)),
     }
     // A cgroup that was made before there was a state to remember it in.

@@ -43,6 +43,8 @@ pub(super) fn furnish(
 ) -> Result<(), Fault> {
     let dev = sys::path::create_dir_all_in_root(root, Path::new("/dev"), 0o755)
         .doing(|| "making /dev".to_owned())?;
+    // A device gets the very mode that is asked for.
+    let umask = rustix::process::umask(Mode::empty());
     for (name, major, minor) in DEFAULT {
         if devices
             .iter()
@@ -66,6 +68,7 @@ pub(super) fn furnish(
     for device in devices {
         add(root, device, may_mknod).doing(|| format!("making {}", device.path.display()))?;
     }
+    rustix::process::umask(umask);
     for (name, target) in LINKS {
         match rustix::fs::symlinkat(target, &dev, name) {
             Ok(()) | Err(Errno::EXIST) => {}

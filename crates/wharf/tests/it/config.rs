@@ -99,7 +99,7 @@ fn devices_are_made_and_the_others_forbidden() {
     if !is_root() {
         return;
     }
-    let script = "echo x > /dev/null && head -c 1 /dev/extra | wc -c; cat < /dev/kmsg \
+    let script = "echo x > /dev/null && head -c 1 /dev/extra | wc -c; stat -c %a /dev/extra; cat < /dev/kmsg \
                   2>/dev/null || echo forbidden";
     let output = sh(script, |config| {
         config["linux"]["devices"] = json!([
@@ -108,7 +108,10 @@ fn devices_are_made_and_the_others_forbidden() {
         config["linux"]["resources"]["devices"] = json!([{"allow": false, "access": "rwm"},
             {"allow": true, "type": "c", "major": 1, "minor": 5, "access": "rw"}]);
     });
-    assert_eq!(output.lines().collect::<Vec<_>>(), ["1", "forbidden"]);
+    assert_eq!(
+        output.lines().collect::<Vec<_>>(),
+        ["1", "666", "forbidden"]
+    );
 }
 
 #[test]

@@ -153,16 +153,39 @@ fn hooks_run_in_their_order_with_the_state_on_standard_input() {
             "env": ["PATH=/usr/bin:/bin"]});
         bundle.config["hooks"][point] = json!([hook]);
     }
-    bundle.output();
+    bundle.create();
+    // What is written there later is not for this container.
+    bundle.config["hooks"] = json!({});
+    bundle.ok(&["start", "box"]);
+    bundle.ok(&["delete", "--force", "box"]);
     let log = std::fs::read_to_string(log).unwrap();
     let expected = [
-        "prestart \"status\":\"creating\"",
-        "createRuntime \"status\":\"creating\"",
-        "createContainer \"status\":\"creating\"",
+        "prestart \"status\":\"created\"",
+        "createRuntime \"status\":\"created\"",
+        "createContainer \"status\":\"created\"",
         "poststart \"status\":\"running\"",
         "poststop \"status\":\"stopped\"",
     ];
     assert_eq!(log.lines().collect::<Vec<_>>(), expected);
+}
+
+/// The specification, "Lifecycle": steps 9 and 13.
+#[test]
+fn a_failing_hook_ends_a_start_but_no_deletion() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&["sleep", "1000"]);
+    let hook = json!({"path": "/bin/sh", "args": ["sh", "-c", "echo no luck >&2; exit 1"]});
+    bundle.config["hooks"] = json!({"poststart": [hook], "poststop": [hook]});
+    bundle.create();
+    assert!(bundle.fails(&["start", "box"]).contains("poststart"));
+    assert_eq!(bundle.state("status"), "stopped");
+    let outcome = bundle.run(&["delete", "box"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let is_told = outcome.stderr.contains("warning") && outcome.stderr.contains("no luck");
+    assert!(is_told, "{outcome:?}");
+    bundle.assert_nothing_left();
 }
 
 #[test]

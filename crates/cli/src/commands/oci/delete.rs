@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use super::main::Failure;
+use crate::error_text;
 
 /// Remove what is left of a stopped container.
 #[derive(Debug, clap::Parser)]
@@ -15,6 +16,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn delete(global: &Global, args: &Args) -> Result<i32, Failure> {
-    runtime::delete(&global.root, &args.id, args.force)?;
+    for failed_hook in runtime::delete(&global.root, &args.id, args.force)? {
+        global.warn(&error_text::sentence(&failed_hook));
+    }
     Ok(0)
 }

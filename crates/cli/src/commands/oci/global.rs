@@ -73,23 +73,32 @@ impl Global {
     /// Writes an error where the caller looks for it: into the log, if one was named, in the
     /// form that containerd and Podman read; and to standard error.
     pub(super) fn report(&self, message: &str) {
+        self.log("error", message);
+        crate::output::error(message);
+    }
+
+    /// The same for what went wrong without stopping anything.
+    pub(super) fn warn(&self, message: &str) {
+        self.log("warning", message);
+        crate::output::warning(message);
+    }
+
+    fn log(&self, level: &str, message: &str) {
         let Some(path) = &self.log else {
-            crate::output::error(message);
             return;
         };
         let time = store::time::now_rfc3339();
         let line = if self.log_json {
-            serde_json::json!({ "level": "error", "msg": message, "time": time }).to_string()
+            serde_json::json!({ "level": level, "msg": message, "time": time }).to_string()
         } else {
-            format!("time=\"{time}\" level=error msg={message:?}")
+            format!("time=\"{time}\" level={level} msg={message:?}")
         };
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(path);
-        // A log that cannot be written must not hide the error itself.
+        // A log that cannot be written must not hide the message itself.
         let _ = log.and_then(|mut log| writeln!(log, "{line}"));
-        crate::output::error(message);
     }
 }
 

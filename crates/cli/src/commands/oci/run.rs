@@ -5,7 +5,7 @@ use runtime::{Request, Stdio};
 use super::create::{self, request, wants_terminal, write_pid_file};
 use super::global::Global;
 use super::main::Failure;
-use crate::attach;
+use crate::{attach, error_text};
 
 /// Create and start a container, and wait for its end.
 #[derive(Debug, clap::Parser)]
@@ -52,7 +52,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     }
     .map_err(Failure::from)?;
     if !args.keep {
-        runtime::delete(&global.root, &args.create.id, true)?;
+        for failed_hook in runtime::delete(&global.root, &args.create.id, true)? {
+            global.warn(&error_text::sentence(&failed_hook));
+        }
     }
     Ok(code)
 }
