@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -316,6 +316,11 @@ pub(super) fn write_at(directory: BorrowedFd<'_>, file: &str, value: &str) -> Re
         Mode::empty(),
     )?;
     rustix::io::write(&fd, value.as_bytes()).map(|_| ())
+}
+
+/// Whether a cgroup has a file.
+pub(super) fn has_file(directory: BorrowedFd<'_>, file: &str) -> bool {
+    rustix::fs::accessat(directory, file, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
 /// Reads a small file of a cgroup.
