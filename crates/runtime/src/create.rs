@@ -60,13 +60,17 @@ impl Created {
     /// # Errors
     /// When init could not execute it or a `poststart` hook failed; the container is gone then.
     pub fn start(self) -> Result<Process, Error> {
-        let Self { container, waiting } = self;
+        let Self {
+            container, waiting, ..
+        } = self;
         let started = waiting.start().and_then(|process| {
-            hooks::after_start(&container)?;
-            Ok(process)
+            let told = hooks::after_start(&container);
+            told.inspect_err(|_| kill(&process)).map(|()| process)
         });
         if started.is_err() {
             undo(&container, true);
+            // Whatever they say, it is the failure above that the user has to know.
+            hooks::after_stop(&container);
         }
         started
     }
@@ -97,6 +101,10 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
         Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
             undo(&container, !request.adopt);
+            if error.is_of_hook() {
+                // The environment stood already, so that its end is one like any other.
+                hooks::after_stop(&container);
+            }
             Err(error)
         }
     }
@@ -217,10 +225,15 @@ fn launch(
     let kept = keep(request, container, &waiting);
     if kept.is_err() {
         // Whoever cannot be remembered must not live.
-        let _ = pidfd_send_signal(&waiting.process.pidfd, Signal::KILL);
-        let _ = waiting.process.wait();
+        kill(&waiting.process);
     }
     kept.map(|()| waiting)
+}
+
+/// Kills and reaps a process; one that has ended already is as good.
+fn kill(process: &Process) {
+    let _ = pidfd_send_signal(&process.pidfd, Signal::KILL);
+    let _ = process.wait();
 }
 
 /// Writes the facts down and hands the terminal out.

@@ -11,6 +11,7 @@ use crate::init::parent::Launch;
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::scheduling::{OwnScheduling, Scheduling};
 use crate::status::Operation;
 use crate::stdio::Stdio;
 use crate::{seccomp, terminal};
@@ -49,7 +50,13 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         .linux
         .as_ref()
         .and_then(|linux| linux.seccomp.as_ref());
+    let linux = config.linux.as_ref();
     let plan = Plan {
+        scheduling: Scheduling::of_exec(request.process)?,
+        own_scheduling: linux
+            .map(OwnScheduling::resolve)
+            .transpose()?
+            .unwrap_or_default(),
         preserve_fds: request.preserve_fds,
         seccomp: profile
             .map(seccomp::compile)

@@ -5,7 +5,9 @@
 //! plan in the memory it shares no more with its parent.
 
 use std::convert::Infallible;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -20,7 +22,9 @@ use crate::error::{Doing, Fault};
 use crate::plan::{Container, Plan};
 use crate::stdio::Stdio;
 use crate::terminal::{self, Terminal};
-use crate::{capabilities, credentials, executable, hooks, namespaces, rlimits, rootfs, sysctl};
+use crate::{
+    capabilities, credentials, executable, home, hooks, namespaces, rlimits, rootfs, sysctl,
+};
 
 /// What init gets beside its plan.
 pub(crate) struct Init<'a> {
@@ -65,6 +69,7 @@ impl Init<'_> {
 
     fn steps(&self) -> Result<Infallible, Failed> {
         self.hear(FromParent::Go, Step::Parent)?;
+        let labels = self.plan.labels.open().at(Step::Labels)?;
         self.join_cgroups().at(Step::Cgroup)?;
         self.enter_namespaces().at(Step::Namespaces)?;
         if self.plan.bare.is_none() {
@@ -81,6 +86,8 @@ impl Init<'_> {
         };
         self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
         rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
+        self.plan.own_scheduling.apply().at(Step::Scheduling)?;
+        self.plan.labels.apply(&labels).at(Step::Labels)?;
         self.enter_working_directory().at(Step::WorkingDirectory)?;
         if self.plan.bare.is_none() {
             self.take_on_credentials().at(Step::Credentials)?;
@@ -90,16 +97,19 @@ impl Init<'_> {
         // directory of a user on a network file system).
         self.enter_working_directory().at(Step::WorkingDirectory)?;
         let program = self.find_program().at(Step::Execute)?;
+        // Looked for while no filter stands in the way.
+        let environment = self.environment();
         tell_parent(self.socket, &FromInit::Ready)
             .doing(|| "saying that all is ready".into())
             .at(Step::Start)?;
         self.wait_for_start().at(Step::Start)?;
         if let Some(container) = &self.plan.container {
-            hooks::start_container(container.config, &container.state).at(Step::Hooks)?;
+            hooks::start_container(container.config, &container.state, &environment)
+                .at(Step::Hooks)?;
         }
         self.settle().at(Step::Execute)?;
         self.load_seccomp().at(Step::Seccomp)?;
-        Err((Step::Execute, self.execute(&program)))
+        Err((Step::Execute, self.execute(&program, &environment)))
     }
 
     fn hear(&self, message: FromParent, step: Step) -> Result<Vec<OwnedFd>, Failed> {
@@ -120,6 +130,8 @@ impl Init<'_> {
         {
             loopback()?;
         }
+        // What is made gets the mode that is asked for, whatever the caller's mask.
+        let mask = rustix::process::umask(Mode::empty());
         let own = container.root.prepare().at(Step::RootFs)?;
         let sent = self.hear(FromParent::Mounts, Step::RootFs)?;
         let root = container.root.build(own, sent).at(Step::RootFs)?;
@@ -132,6 +144,7 @@ impl Init<'_> {
         }
         let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
         rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
+        rustix::process::umask(mask);
         self.run_hooks(container)?;
         if container.no_pivot {
             rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
@@ -252,7 +265,9 @@ impl Init<'_> {
         match rustix::process::chdir(path) {
             // The image need not have it, as with Docker.
             Err(Errno::NOENT) if self.plan.container.is_some() => {
-                std::fs::create_dir_all(path).doing(|| format!("making {}", path.display()))?;
+                let mut directories = std::fs::DirBuilder::new();
+                let made = directories.recursive(true).mode(0o755).create(path);
+                made.doing(|| format!("making {}", path.display()))?;
                 rustix::process::chdir(path)
             }
             other => other,
@@ -276,7 +291,7 @@ impl Init<'_> {
         Ok(())
     }
 
-    fn find_program(&self) -> Result<std::ffi::CString, Fault> {
+    fn find_program(&self) -> Result<CString, Fault> {
         let name = self
             .plan
             .argv
@@ -329,6 +344,15 @@ impl Init<'_> {
         program.load().doing(clause)
     }
 
+    /// The program's environment: a program without a container has the caller's as it is.
+    fn environment(&self) -> Vec<CString> {
+        let mut environment = self.plan.envp.clone();
+        if self.plan.bare.is_none() {
+            environment.extend(home::missing(&environment, self.plan.process.user.uid));
+        }
+        environment
+    }
+
     /// What the program must not inherit of ours: file descriptors and ways with signals.
     fn settle(&self) -> Result<(), Fault> {
         // Nothing of ours may be inherited, whoever forgot a flag (CVE-2024-21626).
@@ -344,8 +368,8 @@ impl Init<'_> {
             .doing(|| "setting the signal mask".to_owned())
     }
 
-    fn execute(&self, program: &std::ffi::CStr) -> Fault {
-        let errno = sys::exec::execve(program, &self.plan.argv, &self.plan.envp);
+    fn execute(&self, program: &CStr, environment: &[CString]) -> Fault {
+        let errno = sys::exec::execve(program, &self.plan.argv, environment);
         Fault::new(format!("executing {}", program.to_string_lossy()), errno)
     }
 }

@@ -46,7 +46,8 @@ impl Launch<'_> {
         hooks: impl FnOnce(Pid) -> Result<(), Error>,
     ) -> Result<Waiting, Error> {
         let (mut ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
-        let child = self.clone_init(&theirs, &mut ours)?;
+        let scheduling = &self.plan.scheduling;
+        let child = scheduling.start_on(|| self.clone_init(&theirs, &mut ours))?;
         drop(theirs);
         let process = Process {
             pid: child.pid,
@@ -60,7 +61,8 @@ impl Launch<'_> {
         };
         let outcome = self
             .furnish(&mut waiting)
-            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready));
+            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready))
+            .and_then(|()| Ok(self.plan.scheduling.apply(waiting.process.pid)?));
         if outcome.is_err() {
             waiting.abandon();
         }

@@ -15,6 +15,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod oci;
+mod process;
 mod rootless;
 mod run;
 mod streams;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use runtime::{Created, Request, Stdio};
 
-use ::spec::runtime::{Config, NamespaceType};
+use ::spec::runtime::{Config, NamespaceType, Process};
 
 use super::global::Global;
 use super::main::Failure;
@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
     let request = request(global, args, Stdio::Inherit, true);
-    let terminal = wants_terminal(&args.bundle)?;
+    let terminal = wants_terminal(global, &args.bundle)?;
     let stdio = if terminal {
         Stdio::Terminal
     } else {
@@ -77,10 +77,20 @@ pub(super) fn request<'a>(
 
 /// Whether the bundle asks for a terminal. If its container could write to this program, only a
 /// sealed copy of it goes on.
-pub(super) fn wants_terminal(bundle: &Path) -> Result<bool, Failure> {
+pub(super) fn wants_terminal(global: &Global, bundle: &Path) -> Result<bool, Failure> {
     let config = runtime::load(&bundle.join("config.json"))?;
     seal(&config)?;
-    Ok(config.process.is_some_and(|process| process.terminal))
+    Ok(config.process.is_some_and(|process| {
+        warn(global, &process);
+        process.terminal
+    }))
+}
+
+/// Tells what a process asks for and cannot get.
+pub(super) fn warn(global: &Global, process: &Process) {
+    for message in runtime::capabilities::warnings(process) {
+        global.warn(&message);
+    }
 }
 
 /// Without a user namespace that keeps it from the host's files, a container is entered by a sealed

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ::spec::runtime::{Capabilities, Config, Process, User};
 use runtime::{ExecRequest, Stdio};
 
-use super::create::seal;
+use super::create::{seal, warn};
 use super::global::Global;
 use super::main::Failure;
 use crate::attach;
@@ -62,6 +62,7 @@ pub(super) fn exec(global: &Global, args: Args) -> Result<i32, Failure> {
     let config = runtime::load(&record.bundle.join("config.json"))?;
     seal(&config)?;
     let process = wanted(config, &args)?;
+    warn(global, &process);
     let relayed = process.terminal && args.console_socket.is_none();
     if relayed && args.detach {
         let message = "cannot allocate tty if detached without --console-socket".to_owned();

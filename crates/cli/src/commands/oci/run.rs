@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
-    let terminal = wants_terminal(&args.create.bundle)?;
+    let terminal = wants_terminal(global, &args.create.bundle)?;
     if terminal && args.detach && args.create.console_socket.is_none() {
         let message = "cannot allocate tty if detached without --console-socket".to_owned();
         return Err(Failure::usage(message));
