@@ -4,10 +4,12 @@
 //! and cgroup-v2 documents. The devices that every container has are always allowed, as the
 //! specification's default devices demand.
 
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use spec::runtime::{DeviceRule, LinuxResources};
 
-use super::group::write_at;
 use super::{Cgroup, Error};
 
 /// Type, major, minor, access.
@@ -130,15 +132,21 @@ impl Rule {
     }
 }
 
-fn write_lists(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
+fn write_lists(directory: BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
+    let open = |file| {
+        openat(
+            directory,
+            file,
+            OFlags::WRONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    };
+    let (allow, deny) = (open("devices.allow")?, open("devices.deny")?);
     for rule in rules {
-        let file = if rule.allow {
-            "devices.allow"
-        } else {
-            "devices.deny"
-        };
+        let file = if rule.allow { &allow } else { &deny };
+        let write = |line: &str| rustix::io::write(file, line.as_bytes()).map(|_| ());
         if rule.is_everything() {
-            write_at(directory, file, "a")?;
+            write("a")?;
             continue;
         }
         // v1 takes "a" only for everything at once.
@@ -148,14 +156,13 @@ fn write_lists(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result
             &[rule.kind]
         };
         for kind in kinds {
-            write_at(directory, file, &rule.line(*kind))?;
+            write(&rule.line(*kind))?;
         }
     }
     Ok(())
 }
 
-fn attach_program(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
-    use std::os::fd::AsFd;
+fn attach_program(directory: BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
     let program = sys::bpf::load_device_program(&assemble(rules))?;
     sys::bpf::attach_device_program(directory, program.as_fd())
 }

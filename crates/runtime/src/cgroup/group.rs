@@ -248,20 +248,17 @@ impl Cgroup {
 
     /// How many processes the kernel has killed in it for want of memory.
     pub fn oom_kills(&self) -> u64 {
-        self.members()
-            .filter_map(|(member, fd)| {
-                let file = if member.is_unified() {
-                    "memory.events"
-                } else {
-                    "memory.oom_control"
-                };
-                let text = read_at(fd, file).ok()?;
-                let value = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("oom_kill "))?;
-                value.trim().parse::<u64>().ok()
-            })
-            .max()
+        let Some((member, directory)) = self.directory_of("memory") else {
+            return 0;
+        };
+        let file = match member.is_unified() {
+            true => "memory.events",
+            false => "memory.oom_control",
+        };
+        let text = read_at(directory, file).unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        value
+            .and_then(|value| value.trim().parse().ok())
             .unwrap_or(0)
     }
 
