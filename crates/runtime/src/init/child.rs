@@ -202,7 +202,7 @@ impl Init<'_> {
         if !namespaces.by_child().is_empty() {
             namespaces::unshare(namespaces.by_child())?;
         }
-        namespaces.enter_mount()?;
+        namespaces.enter_rest()?;
         let container = self.plan.container.as_ref();
         if let Some(linux) = container.and_then(|c| c.config.linux.as_ref()) {
             // Before the ids change: after that, our files in /proc are somebody else's.

@@ -150,10 +150,11 @@ impl Launch<'_> {
             .ok_or(Errno::PROTO)
             .doing(clause)?;
         let number = i32::from_ne_bytes(*number);
-        let Some(pid) = Pid::from_raw(number).filter(|_| number > 0) else {
+        if number <= 0 {
             let why = String::from_utf8_lossy(why).into_owned();
             return Err(Error::parent(why, Errno::from_raw_os_error(-number)));
-        };
+        }
+        let pid = Pid::from_raw(number).ok_or(Errno::PROTO).doing(clause)?;
         // Init is our child and not yet waited for, so that its pid cannot mean another process.
         let pidfd =
             rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).doing(clause)?;
