@@ -3,15 +3,17 @@
 //!
 //! ```text
 //!  client                                   monitor
-//!    │  Begin (starter: all is written down) ─→ │  create, start
-//!    │  Attach, Resize ───────────────────────→ │
+//!    │  Attach, Resize  (starter: before it     │
+//!    │ ───────────────── spawns the monitor) ─→ │
+//!    │                                          │  create, start
 //!    │ ←──────────────── Started | Failed ───── │  to the starter alone; Failed is the last
 //!    │ ←──────────────── Stdout, Stderr … ───── │  to whom Attach said so, from then on
 //!    │  Stdin …, CloseStdin ──────────────────→ │  from whom Attach said so
 //!    │  Resize ───────────────────────────────→ │
 //!    │  Detach ───────────────────────────────→ │  hangs up; leaves standard input open
-//!    │                                          │  end: log whole, exit.json
+//!    │                                          │  end: log whole, exit.json, cgroup gone
 //!    │ ←──────────────── Exited ─────────────── │  to everybody, after their last output
+//!    │  Removing (starter of a --rm container)→ │  the starter removes it; else the monitor
 //! ```
 //!
 //! A frame is one packet: a byte for the kind, then its fields in native byte order (both ends
@@ -56,8 +58,7 @@ pub enum FromMonitor<'a> {
     Stdout(&'a [u8]),
     /// Standard error.
     Stderr(&'a [u8]),
-    /// The container ended and that is written down; what it used is being released. Nothing
-    /// follows.
+    /// The container ended and what it used is released; nothing follows.
     Exited {
         /// Its exit code; 128 + n when signal n ended it.
         code: i32,
@@ -89,8 +90,8 @@ pub enum FromClient<'a> {
     },
     /// The client leaves; the container goes on.
     Detach,
-    /// The starter's first word: the monitor's documents are written, the container may be made.
-    Begin,
+    /// The starter of a `--rm` container removes it; the monitor need not.
+    Removing,
 }
 
 mod kind {
@@ -105,7 +106,7 @@ mod kind {
     pub(super) const CLOSE_STDIN: u8 = 67;
     pub(super) const RESIZE: u8 = 68;
     pub(super) const DETACH: u8 = 69;
-    pub(super) const BEGIN: u8 = 70;
+    pub(super) const REMOVING: u8 = 70;
 }
 
 /// The start of a frame on its way out, without its payload.
@@ -203,7 +204,7 @@ impl<'a> FromClient<'a> {
                 send(socket, kind::RESIZE, &[r0, r1, c0, c1], &[])
             }
             F::Detach => send(socket, kind::DETACH, &[], &[]),
-            F::Begin => send(socket, kind::BEGIN, &[], &[]),
+            F::Removing => send(socket, kind::REMOVING, &[], &[]),
         }
     }
 
@@ -235,8 +236,8 @@ impl<'a> FromClient<'a> {
                 Ok(FromClient::Resize { rows, cols })
             }
             (kind::DETACH, []) => Ok(FromClient::Detach),
-            (kind::BEGIN, []) => Ok(FromClient::Begin),
-            (kind::ATTACH..=kind::BEGIN, _) => Err(Error::MalformedFrame {
+            (kind::REMOVING, []) => Ok(FromClient::Removing),
+            (kind::ATTACH..=kind::REMOVING, _) => Err(Error::MalformedFrame {
                 kind,
                 len: rest.len(),
             }),
@@ -349,7 +350,7 @@ mod tests {
                 cols: 1234,
             },
             FromClient::Detach,
-            FromClient::Begin,
+            FromClient::Removing,
         ];
         for frame in frames {
             frame.send(left.as_fd()).unwrap();

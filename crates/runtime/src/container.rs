@@ -36,6 +36,9 @@ pub struct Record {
     pub start_time: u64,
     /// The absolute path of the bundle.
     pub bundle: PathBuf,
+    /// The absolute path of the configuration, when it is not the bundle's `config.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<PathBuf>,
     /// The absolute path of the root file system.
     pub rootfs: PathBuf,
     /// When it was created, RFC 3339.
@@ -51,9 +54,25 @@ pub struct Record {
     /// What runs after the deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub poststop: Vec<Hook>,
+    /// Whether its init is not the first of a pid namespace of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_pids: bool,
     /// Its cgroup in each hierarchy; without one where there is no right to make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Paths>,
+}
+
+impl Record {
+    /// Reads the configuration again that the container was made from.
+    ///
+    /// # Errors
+    /// As [`crate::load`].
+    pub fn configuration(&self) -> Result<Config, Error> {
+        match &self.config {
+            Some(path) => crate::bundle::load(path),
+            None => crate::bundle::load(&self.bundle.join("config.json")),
+        }
+    }
 }
 
 /// A container and its state directory.
@@ -123,11 +142,8 @@ impl Container {
         if operation.is_legal_in(status) {
             return Ok(());
         }
-        let id = self.record.id.clone();
         Err(Error::Status {
-            operation: operation.name(),
-            id,
-            status,
+            why: operation.refusal(&self.record.id, status),
         })
     }
 
@@ -141,7 +157,7 @@ impl Container {
 
     /// The bundle's configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        crate::bundle::load(&self.record.bundle.join("config.json"))
+        self.record.configuration()
     }
 
     /// The state document of the specification.

@@ -1,11 +1,11 @@
 //! `create`: a container from a bundle, with init waiting for `start`.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, pidfd_send_signal};
-use spec::runtime::{Config, Hook, Hooks};
+use rustix::process::Pid;
+use spec::runtime::{Config, Hook, Hooks, NamespaceType};
 
 use crate::cgroup::Cgroup;
 use crate::container::{Container, RECORD_VERSION, Record, is_valid_id};
@@ -14,7 +14,7 @@ use crate::init::parent::{Launch, Waiting};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::stdio::Stdio;
-use crate::{bundle, hooks, terminal};
+use crate::{bundle, handover, hooks};
 use spec::state::Status;
 
 /// What `create` needs to know beside the bundle.
@@ -24,8 +24,10 @@ pub struct Request<'a> {
     pub root: &'a Path,
     /// The id: a name without slashes.
     pub id: &'a str,
-    /// The directory with `config.json`.
+    /// The directory that relative paths start from, with `config.json`.
     pub bundle: &'a Path,
+    /// The configuration, when it is another file.
+    pub config: Option<&'a Path>,
     /// The standard streams.
     pub stdio: Stdio,
     /// The state directory exists already and belongs to the caller.
@@ -38,8 +40,12 @@ pub struct Request<'a> {
     pub no_pivot: bool,
     /// How many fds after the standard streams are passed on.
     pub preserve_fds: u32,
+    /// How many of these are sockets that the program is told of in `LISTEN_FDS`; they come first.
+    pub listen_fds: u32,
     /// A listening unix socket that gets the master of the terminal.
     pub console_socket: Option<&'a Path>,
+    /// A listening unix socket that gets a pidfd of init.
+    pub pidfd_socket: Option<&'a Path>,
 }
 
 /// A created container whose init is a child of the caller.
@@ -60,17 +66,13 @@ impl Created {
     /// # Errors
     /// When init could not execute it or a `poststart` hook failed; the container is gone then.
     pub fn start(self) -> Result<Process, Error> {
-        let Self {
-            container, waiting, ..
-        } = self;
+        let Self { container, waiting } = self;
         let started = waiting.start().and_then(|process| {
-            let told = hooks::after_start(&container);
-            told.inspect_err(|_| kill(&process)).map(|()| process)
+            hooks::after_start(&container)?;
+            Ok(process)
         });
         if started.is_err() {
             undo(&container, true);
-            // Whatever they say, it is the failure above that the user has to know.
-            hooks::after_stop(&container);
         }
         started
     }
@@ -86,7 +88,10 @@ impl Created {
 /// # Errors
 /// Anything that [`Error`] names.
 pub fn create(request: Request<'_>) -> Result<Created, Error> {
-    let config = bundle::load(&request.bundle.join("config.json"))?;
+    let config = match request.config {
+        Some(path) => bundle::load(path)?,
+        None => bundle::load(&request.bundle.join("config.json"))?,
+    };
     let id = request.id;
     if !is_valid_id(id) {
         let why = format!("{id:?} may only have letters, digits and _ + - . (no leading dot)");
@@ -101,10 +106,6 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
         Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
             undo(&container, !request.adopt);
-            if error.is_of_hook() {
-                // The environment stood already, so that its end is one like any other.
-                hooks::after_stop(&container);
-            }
             Err(error)
         }
     }
@@ -142,10 +143,7 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
             made => made.doing(|| format!("making {}", directory.display()))?,
         }
     }
-    let bundle = request
-        .bundle
-        .canonicalize()
-        .unwrap_or_else(|_| request.bundle.to_owned());
+    let bundle = absolute(request.bundle);
     let rootfs = config
         .root
         .as_ref()
@@ -161,15 +159,24 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
         pid: 0,
         start_time: 0,
         bundle,
+        config: request.config.map(absolute),
         rootfs,
         created: store::time::now_rfc3339(),
         owner: rustix::process::geteuid().as_raw(),
         annotations: config.annotations.clone(),
         poststart: hooks(|hooks| &hooks.poststart),
         poststop: hooks(|hooks| &hooks.poststop),
+        shares_pids: !config
+            .linux
+            .as_ref()
+            .is_some_and(|linux| linux.makes(NamespaceType::Pid)),
         cgroup: None,
     };
     Ok(Container { directory, record })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn build(
@@ -191,7 +198,7 @@ fn launch(
     let record = container.record.clone();
     // What hooks are told: they run once the environment is made.
     let state = container.state_as(Status::Created);
-    let plan = Plan {
+    let mut plan = Plan {
         dies_with_parent: request.dies_with_parent,
         preserve_fds: request.preserve_fds,
         ..Plan::of_container(
@@ -202,6 +209,7 @@ fn launch(
             request.no_pivot,
         )?
     };
+    plan.tell_of_listening(request.listen_fds);
     let fifo = request
         .start_later
         .then(|| make_fifo(container))
@@ -225,15 +233,9 @@ fn launch(
     let kept = keep(request, container, &waiting);
     if kept.is_err() {
         // Whoever cannot be remembered must not live.
-        kill(&waiting.process);
+        waiting.abandon();
     }
     kept.map(|()| waiting)
-}
-
-/// Kills and reaps a process; one that has ended already is as good.
-fn kill(process: &Process) {
-    let _ = pidfd_send_signal(&process.pidfd, Signal::KILL);
-    let _ = process.wait();
 }
 
 /// Writes the facts down and hands the terminal out.
@@ -243,9 +245,8 @@ fn keep(request: &Request<'_>, container: &mut Container, waiting: &Waiting) -> 
     container.record.start_time =
         sys::proc::start_time(pid).doing(|| "reading init's start time".to_owned())?;
     container.save()?;
-    if let (Some(socket), Some(master)) = (request.console_socket, &waiting.process.terminal) {
-        terminal::send_master(socket, master.as_fd())?;
-    }
+    let sockets = (request.console_socket, request.pidfd_socket);
+    handover::hand_out(&waiting.process, sockets.0, sockets.1)?;
     Ok(())
 }
 

@@ -116,14 +116,10 @@ pub enum Error {
         id: String,
     },
     /// The operation is not legal in the container's status.
-    #[error("cannot {operation} container {id:?}: it is {status}")]
+    #[error("{why}")]
     Status {
-        /// The verb.
-        operation: &'static str,
-        /// The container.
-        id: String,
-        /// What it is.
-        status: spec::state::Status,
+        /// What is not legal in which status.
+        why: String,
     },
     /// A cgroup could not be made, limited, joined or removed.
     #[error("preparing the cgroup")]
@@ -132,12 +128,10 @@ pub enum Error {
     #[error("compiling the seccomp profile")]
     Seccomp(#[source] crate::seccomp::Error),
     /// A hook failed.
-    #[error("error running {kind} hook #{index}: {}: {why}", .path.display())]
+    #[error("{kind} hook {}: {why}", .path.display())]
     Hook {
         /// Which of the six lists.
         kind: &'static str,
-        /// Its place in the list, from 0.
-        index: usize,
         /// The program.
         path: PathBuf,
         /// How it ended.
@@ -155,13 +149,6 @@ impl Error {
             doing: doing.into(),
             source: errno.into(),
         }
-    }
-
-    /// Whether a hook failed, here or in init.
-    pub(crate) fn is_of_hook(&self) -> bool {
-        let step = Step::Hooks;
-        matches!(self, Self::Hook { .. })
-            || matches!(self, Self::Init { step: s, .. } if *s == step)
     }
 
     /// The exit code that `run` and `exec` give for this: 127 no such program, 126 not

@@ -1,20 +1,19 @@
 //! `exec`: one more process in a container that stands: the same init, joining instead of making.
 
-use std::os::fd::AsFd;
 use std::path::Path;
 
 use spec::runtime::Process as Wanted;
 
+use crate::cgroup::SubCgroup;
 use crate::container::Container;
 use crate::error::Error;
 use crate::init::parent::Launch;
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::process::Process;
-use crate::scheduling::{OwnScheduling, Scheduling};
 use crate::status::Operation;
 use crate::stdio::Stdio;
-use crate::{seccomp, terminal};
+use crate::{handover, refused, seccomp};
 
 /// What `exec` needs to know.
 #[derive(Debug)]
@@ -31,6 +30,12 @@ pub struct ExecRequest<'a> {
     pub preserve_fds: u32,
     /// A listening unix socket that gets the master of the terminal.
     pub console_socket: Option<&'a Path>,
+    /// A listening unix socket that gets a pidfd of the process.
+    pub pidfd_socket: Option<&'a Path>,
+    /// Groups below the container's cgroup that the process goes into.
+    pub cgroups: &'a [SubCgroup],
+    /// Go into a paused container too, to wait there until it is resumed.
+    pub ignore_paused: bool,
 }
 
 /// Runs a process in a container; it is a child of the caller.
@@ -39,9 +44,14 @@ pub struct ExecRequest<'a> {
 /// [`Error::Status`] unless the container runs; anything that keeps the program from running.
 pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
     let container = Container::open(request.root, request.id)?;
-    container.require(Operation::Exec)?;
+    let operation = match request.ignore_paused {
+        true => Operation::ExecPaused,
+        false => Operation::Exec,
+    };
+    container.require(operation)?;
+    refused::check_process(request.process)?;
     let Some(pid) = container.pid() else {
-        return container.require(Operation::Exec).and(Err(Error::NotFound {
+        return container.require(operation).and(Err(Error::NotFound {
             id: request.id.to_owned(),
         }));
     };
@@ -50,13 +60,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         .linux
         .as_ref()
         .and_then(|linux| linux.seccomp.as_ref());
-    let linux = config.linux.as_ref();
     let plan = Plan {
-        scheduling: Scheduling::of_exec(request.process)?,
-        own_scheduling: linux
-            .map(OwnScheduling::resolve)
-            .transpose()?
-            .unwrap_or_default(),
         preserve_fds: request.preserve_fds,
         seccomp: profile
             .map(seccomp::compile)
@@ -64,7 +68,14 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
             .map_err(Error::Seccomp)?,
         ..Plan::of_process(request.process, Namespaces::of_process(pid)?)?
     };
-    let cgroup = container.cgroup();
+    let cgroup = container
+        .cgroup()
+        .map(|cgroup| match request.cgroups {
+            [] => cgroup.with_processes_of(pid),
+            subs => cgroup.below(subs),
+        })
+        .transpose()
+        .map_err(Error::Cgroup)?;
     let launch = Launch {
         plan: &plan,
         stdio: &request.stdio,
@@ -72,9 +83,13 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
     };
-    let process = launch.run(|_| Ok(()))?.start()?;
-    if let (Some(socket), Some(master)) = (request.console_socket, &process.terminal) {
-        terminal::send_master(socket, master.as_fd())?;
+    let waiting = launch.run(|_| Ok(()))?;
+    let sockets = (request.console_socket, request.pidfd_socket);
+    match handover::hand_out(&waiting.process, sockets.0, sockets.1) {
+        Ok(()) => waiting.start(),
+        Err(fault) => {
+            waiting.abandon();
+            Err(fault.into())
+        }
     }
-    Ok(process)
 }

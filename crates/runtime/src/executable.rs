@@ -64,14 +64,11 @@ fn check(path: &Path) -> Result<(), Errno> {
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
 }
 
-/// The words are runc's: Docker and Podman look for them to tell 127 from 126.
 fn missing(name: &str, errno: Errno, searched: bool) -> Missing {
     let why = match (errno, searched) {
-        (Errno::NOENT, true) => format!("{name:?}: executable file not found in $PATH"),
-        (Errno::NOENT | Errno::NOTDIR, false) => format!("{name:?}: no such file or directory"),
-        (Errno::ACCESS | Errno::PERM, _) => {
-            format!("{name:?} is not executable: permission denied")
-        }
+        (Errno::NOENT, true) => format!("executable file {name:?} not found in $PATH"),
+        (Errno::NOENT | Errno::NOTDIR, false) => format!("executable file {name:?} not found"),
+        (Errno::ACCESS | Errno::PERM, _) => format!("{name:?} is not executable"),
         _ => format!("{name:?} cannot be executed"),
     };
     Missing { why, errno }
@@ -103,10 +100,7 @@ mod tests {
         let error = find(&c("/usr"), &[]).unwrap_err();
         assert_eq!(
             (error.errno, error.why.as_str()),
-            (
-                Errno::ACCESS,
-                "\"/usr\" is not executable: permission denied"
-            )
+            (Errno::ACCESS, "\"/usr\" is not executable")
         );
     }
 }

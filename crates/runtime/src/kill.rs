@@ -10,12 +10,18 @@ use crate::error::Error;
 use crate::status::Operation;
 
 /// Sends the signal with this number to the init of the container `id` below `root`; with `all`
-/// to every process of it, also when init has ended.
+/// to every process of it, also when init has ended. 0 only asks whether that could be done.
 ///
 /// # Errors
 /// [`Error::Status`] when the container is stopped and not `all` is asked for.
 pub fn kill(root: &Path, id: &str, signal: i32, all: bool) -> Result<(), Error> {
     let container = Container::open(root, id)?;
+    if signal == 0 {
+        return match all {
+            true => Ok(()),
+            false => container.require(Operation::Kill),
+        };
+    }
     let Some(signal) = sys::signals::signal(signal) else {
         let why = format!("{signal} is not a signal");
         return Err(Error::Invalid {
@@ -23,10 +29,20 @@ pub fn kill(root: &Path, id: &str, signal: i32, all: bool) -> Result<(), Error> 
             why,
         });
     };
-    if !all {
-        container.require(Operation::Kill)?;
-        return container.pid().map_or(Ok(()), |pid| send(pid, signal));
+    // An init that shares its pid namespace takes nobody with it when it is killed.
+    if all || (signal == Signal::KILL && container.record.shares_pids) {
+        return send_all(&container, signal);
     }
+    container.require(Operation::Kill)?;
+    container.pid().map_or(Ok(()), |pid| send(pid, signal))?;
+    match container.cgroup() {
+        // v1's freezer keeps a killed process from ending.
+        Some(cgroup) if signal == Signal::KILL => cgroup.thaw().map_err(Error::Cgroup),
+        _ => Ok(()),
+    }
+}
+
+fn send_all(container: &Container, signal: Signal) -> Result<(), Error> {
     match container.cgroup() {
         Some(cgroup) if signal == Signal::KILL => cgroup.kill_all().map_err(Error::Cgroup),
         Some(cgroup) => cgroup

@@ -13,12 +13,10 @@ use crate::capabilities::Sets;
 use crate::cgroup::Paths;
 use crate::error::Error;
 use crate::id_map::IdMaps;
-use crate::lsm::Labels;
 use crate::namespaces::Namespaces;
 use crate::rootfs::mounts::Mount;
 use crate::rootfs::{Root, options};
-use crate::scheduling::{OwnScheduling, Scheduling};
-use crate::{rlimits, seccomp, sysctl};
+use crate::{environment, rlimits, seccomp, sysctl};
 
 /// The annotation of a container whose program starts with all signals blocked, for an init that
 /// reads them: the kernel drops what comes to an init before it has a handler, but keeps what is
@@ -34,9 +32,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) namespaces: Namespaces,
     pub(crate) id_maps: Option<IdMaps<'a>>,
     pub(crate) capabilities: Option<Sets>,
-    pub(crate) scheduling: Scheduling,
-    pub(crate) own_scheduling: OwnScheduling,
-    pub(crate) labels: Labels,
     pub(crate) seccomp: Option<seccomp::Program>,
     /// The container to build; `None` joins one that stands already.
     pub(crate) container: Option<Container<'a>>,
@@ -116,12 +111,17 @@ impl<'a> Plan<'a> {
                 .map_err(Error::Seccomp)?,
             container: Some(container),
             blocks_signals: config.annotations.contains_key(SIGNALS_BLOCKED),
-            own_scheduling: linux
-                .map(OwnScheduling::resolve)
-                .transpose()?
-                .unwrap_or_default(),
             ..Self::of_process(process, namespaces)?
         })
+    }
+
+    /// Tells the program that the first `count` descriptors after the standard streams are sockets
+    /// of its own (sd_listen_fds(3)); the container's first process is 1 in its pid namespace.
+    pub(crate) fn tell_of_listening(&mut self, count: u32) {
+        if count > 0 {
+            let told = [format!("LISTEN_FDS={count}"), "LISTEN_PID=1".to_owned()];
+            self.envp.extend(told.into_iter().flat_map(CString::new));
+        }
     }
 
     /// Resolves a process in the given namespaces, without a container to build.
@@ -138,13 +138,18 @@ impl<'a> Plan<'a> {
         Ok(Self {
             process,
             argv: strings("process.args", &process.args)?,
-            envp: strings("process.env", &process.env)?,
+            envp: environment::resolve(&process.env)?,
             namespaces,
             id_maps: None,
-            capabilities: process.capabilities.as_ref().map(Sets::resolve),
-            scheduling: Scheduling::resolve(process)?,
-            own_scheduling: OwnScheduling::default(),
-            labels: Labels::resolve(process)?,
+            capabilities: process
+                .capabilities
+                .as_ref()
+                .map(Sets::resolve)
+                .transpose()
+                .map_err(|why| Error::Invalid {
+                    key: "process.capabilities".into(),
+                    why,
+                })?,
             seccomp: None,
             container: None,
             bare: None,

@@ -2,16 +2,11 @@
 //! path means something inside, while the master goes out to whoever owns the terminal. The
 //! user's side of a terminal lives in the front doors.
 
-use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
-    SocketFlags, SocketType,
-};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 use spec::runtime::ConsoleSize;
@@ -83,27 +78,4 @@ pub(crate) fn use_as_streams(
     rustix::stdio::dup2_stdin(stdin).doing(clause)?;
     rustix::stdio::dup2_stdout(stdout).doing(clause)?;
     rustix::stdio::dup2_stderr(stderr).doing(clause)
-}
-
-/// Hands the master to the listener of `--console-socket`: one message with the name of the
-/// terminal, as runc sends it.
-pub(crate) fn send_master(socket: &Path, master: BorrowedFd<'_>) -> Result<(), Fault> {
-    let clause = || format!("handing the terminal to {}", socket.display());
-    let address = SocketAddrUnix::new(socket).doing(clause)?;
-    let connection = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .doing(clause)?;
-    rustix::net::connect(&connection, &address).doing(clause)?;
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let fds = [master];
-    ancillary.push(SendAncillaryMessage::ScmRights(&fds));
-    let name = [IoSlice::new(b"/dev/ptmx")];
-    rustix::net::sendmsg(&connection, &name, &mut ancillary, SendFlags::NOSIGNAL)
-        .doing(clause)
-        .map(|_| ())
 }

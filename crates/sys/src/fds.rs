@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -25,6 +25,36 @@ pub fn close_range_cloexec(first: u32) -> Result<()> {
     // SAFETY: with this flag nothing is closed now, only a flag of the fds is set.
     let returned =
         unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    check(returned).map(|_| ())
+}
+
+/// Closes every fd from `first` on but those of `kept`, whoever owns them.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9.
+///
+/// The caller must be about to execute a program or to exit, without dropping an owner of an fd that
+/// is closed here: only a container's init is so.
+pub fn close_all_but(first: u32, kept: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut kept: Vec<u32> = kept
+        .iter()
+        .map(|fd| fd.as_raw_fd().cast_unsigned())
+        .collect();
+    kept.sort_unstable();
+    let mut next = first;
+    for fd in kept.into_iter().filter(|fd| *fd >= first) {
+        close_range(next, fd.saturating_sub(1))?;
+        next = fd + 1;
+    }
+    close_range(next, u32::MAX)
+}
+
+fn close_range(first: u32, last: u32) -> Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: No memory is passed. Owners of these fds use them no more: the callers' contract.
+    let returned = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     check(returned).map(|_| ())
 }
 

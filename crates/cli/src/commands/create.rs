@@ -21,7 +21,8 @@ pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
         return Err(Failure::usage(why));
     }
     let config = args.container.config(context, true)?;
-    let record = context.engine()?.create(config).map_err(Failure::of_run)?;
-    output::print(&format!("{}\n", record.id));
+    let created = context.engine()?.create(config).map_err(Failure::of_run)?;
+    output::print(&format!("{}\n", created.record().id));
+    created.leave().map_err(Failure::of_run)?;
     Ok(0)
 }

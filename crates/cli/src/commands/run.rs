@@ -40,8 +40,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     }
     let config = args.container.config(context, !args.detach)?;
     let engine = context.engine()?;
+    let created = engine.create(config).map_err(Failure::of_run)?;
     let streams = (!args.detach).then(|| wishes.streams());
-    let started = engine.run(config, streams).map_err(Failure::of_run)?;
+    let started = engine
+        .start_created(created, streams)
+        .map_err(Failure::of_run)?;
     for warning in &started.warnings {
         output::warning(warning);
     }

@@ -56,6 +56,9 @@ impl Engine {
             process: &process,
             stdio,
             preserve_fds: 0,
+            pidfd_socket: None,
+            cgroups: &[],
+            ignore_paused: false,
             console_socket: None,
         };
         runtime::exec(request).map_err(|source| Error::Runtime {

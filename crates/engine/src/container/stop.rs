@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::charge::Charge;
 use super::kill::KILL;
 use super::live::{Live, look};
 use super::record::Record;
@@ -35,8 +34,6 @@ impl Engine {
         if watch.wait(patience)?.is_none() {
             self.kill_and_wait(&record, &live, watch)?;
         }
-        // The monitor tells the end first, and then releases what the container held.
-        Charge::wait_until_free(&self.paths, &record.id)?;
         Ok(record)
     }
 

@@ -54,6 +54,27 @@ pub enum Error {
         /// The key of `config.json`.
         key: String,
     },
+    /// A v1 controller that no hierarchy of the container has.
+    #[error("unknown controller {name}")]
+    UnknownController {
+        /// Its name.
+        name: String,
+    },
+    /// A group below the container's that cannot be entered.
+    #[error("error adding pid to the cgroup {} below the container's", .path.display())]
+    Sub {
+        /// Its path.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A path that does not stay below the container's cgroup.
+    #[error("bad sub cgroup path: {} is not below the container's cgroup", .path.display())]
+    SubLeadsOut {
+        /// The path.
+        path: PathBuf,
+    },
     /// A path that cannot be a cgroup's.
     #[error("linux.cgroupsPath: {path:?} {why}")]
     Path {
@@ -62,8 +83,14 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Whatever goes into the cgroup stands still.
+    #[error("container's cgroup unexpectedly frozen: {}", .path.display())]
+    Frozen {
+        /// Its directory.
+        path: PathBuf,
+    },
     /// Somebody else's processes are in the cgroup.
-    #[error("the cgroup {} is in use by other processes", .path.display())]
+    #[error("container's cgroup is not empty: other processes are in {}", .path.display())]
     InUse {
         /// Its directory.
         path: PathBuf,
@@ -77,6 +104,23 @@ impl Error {
             path: path.into(),
             source: errno.into(),
         }
+    }
+
+    /// Whether a value was refused that may be taken once another has changed.
+    pub(super) fn may_be_order(&self) -> bool {
+        let Self::Limit { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            Errno::from_io_error(source),
+            Some(Errno::INVAL | Errno::BUSY)
+        )
+    }
+
+    /// Whether a path met the border that it was resolved below.
+    pub(super) fn leads_out(&self) -> bool {
+        matches!(self, Self::Sub { source, .. }
+            if Errno::from_io_error(source) == Some(Errno::XDEV))
     }
 
     /// Whether a right was missing.

@@ -25,16 +25,18 @@ impl Cgroup {
         }
     }
 
-    /// Lets every process in it go on.
+    /// Lets every process in it go on, whichever freezer stopped it.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn thaw(&self) -> Result<(), Error> {
-        match self.clone_fd() {
-            Some(unified) => write_at(unified, "cgroup.freeze", "0")
-                .map_err(|errno| Error::io("thawing", "cgroup.freeze", errno)),
-            None if self.v1_freezer().is_some() => self.set_v1_state("THAWED"),
-            None => Ok(()),
+        if let Some(unified) = self.clone_fd() {
+            write_at(unified, "cgroup.freeze", "0")
+                .map_err(|errno| Error::io("thawing", "cgroup.freeze", errno))?;
+        }
+        match self.is_frozen_by_v1()? {
+            true => self.set_v1_state("THAWED"),
+            false => Ok(()),
         }
     }
 
@@ -43,14 +45,23 @@ impl Cgroup {
     /// # Errors
     /// When it cannot be read.
     pub fn is_frozen(&self) -> Result<bool, Error> {
-        let read = match (self.clone_fd(), self.v1_freezer()) {
-            (Some(unified), _) => read_at(unified, "cgroup.freeze").map(|text| text.trim() == "1"),
-            (None, Some((_, fd))) => {
-                read_at(fd, "freezer.state").map(|text| text.trim() != "THAWED")
-            }
-            (None, None) => Ok(false),
+        let frozen = self.clone_fd().map_or(Ok(false), |unified| {
+            read_at(unified, "cgroup.freeze").map(|text| text.trim() == "1")
+        });
+        match frozen {
+            Ok(false) => self.is_frozen_by_v1(),
+            Ok(true) => Ok(true),
+            Err(errno) => Err(failed_reading(errno)),
+        }
+    }
+
+    fn is_frozen_by_v1(&self) -> Result<bool, Error> {
+        let Some((_, freezer)) = self.v1_freezer() else {
+            return Ok(false);
         };
-        read.map_err(|errno| Error::io("reading the state of", "the freezer", errno))
+        read_at(freezer, "freezer.state")
+            .map(|text| text.trim() != "THAWED")
+            .map_err(failed_reading)
     }
 
     fn v1_freezer(&self) -> Option<(&Member, BorrowedFd<'_>)> {
@@ -70,6 +81,10 @@ impl Cgroup {
             rustix::thread::sched_yield();
         }
     }
+}
+
+fn failed_reading(errno: Errno) -> Error {
+    Error::io("reading the state of", "the freezer", errno)
 }
 
 /// Waits until `cgroup.events` has this line.

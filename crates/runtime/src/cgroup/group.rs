@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use spec::runtime::LinuxResources;
 
 use super::Error;
 use super::hierarchy::Hierarchy;
@@ -57,9 +58,9 @@ impl Member {
 /// A cgroup that stands.
 #[derive(Debug)]
 pub struct Cgroup {
-    paths: Paths,
+    pub(super) paths: Paths,
     /// A directory for each member, in the same order.
-    directories: Vec<OwnedFd>,
+    pub(super) directories: Vec<OwnedFd>,
 }
 
 impl Cgroup {
@@ -75,6 +76,12 @@ impl Cgroup {
                 let _ = cgroup.remove();
                 return Err(error);
             }
+        }
+        if cgroup.is_frozen()? {
+            // It was there before us.
+            return Err(Error::Frozen {
+                path: cgroup.first_path(),
+            });
         }
         Ok(cgroup)
     }
@@ -246,19 +253,30 @@ impl Cgroup {
         }
     }
 
+    /// Writes limits over those that stand; what `resources` does not name stays.
+    ///
+    /// # Errors
+    /// When the kernel or the host refuses one.
+    pub fn limit(&self, resources: &LinuxResources) -> Result<(), Error> {
+        super::limits::apply(self, resources)
+    }
+
     /// How many processes the kernel has killed in it for want of memory.
     pub fn oom_kills(&self) -> u64 {
-        let Some((member, directory)) = self.directory_of("memory") else {
-            return 0;
-        };
-        let file = match member.is_unified() {
-            true => "memory.events",
-            false => "memory.oom_control",
-        };
-        let text = read_at(directory, file).unwrap_or_default();
-        let value = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        value
-            .and_then(|value| value.trim().parse().ok())
+        self.members()
+            .filter_map(|(member, fd)| {
+                let file = if member.is_unified() {
+                    "memory.events"
+                } else {
+                    "memory.oom_control"
+                };
+                let text = read_at(fd, file).ok()?;
+                let value = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("oom_kill "))?;
+                value.trim().parse::<u64>().ok()
+            })
+            .max()
             .unwrap_or(0)
     }
 
@@ -282,7 +300,7 @@ impl Cgroup {
             .or_else(|| self.members().find(|(member, _)| member.is_unified()))
     }
 
-    fn members(&self) -> impl Iterator<Item = (&Member, BorrowedFd<'_>)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (&Member, BorrowedFd<'_>)> {
         self.paths
             .0
             .iter()
@@ -315,11 +333,6 @@ pub(super) fn write_at(directory: BorrowedFd<'_>, file: &str, value: &str) -> Re
     rustix::io::write(&fd, value.as_bytes()).map(|_| ())
 }
 
-/// Whether a cgroup has a file.
-pub(super) fn has_file(directory: BorrowedFd<'_>, file: &str) -> bool {
-    rustix::fs::accessat(directory, file, Access::EXISTS, AtFlags::empty()).is_ok()
-}
-
 /// Reads a small file of a cgroup.
 pub(super) fn read_at(directory: BorrowedFd<'_>, file: &str) -> Result<String, Errno> {
     let fd = openat(
@@ -333,7 +346,7 @@ pub(super) fn read_at(directory: BorrowedFd<'_>, file: &str) -> Result<String, E
     Ok(String::from_utf8_lossy(text.get(..length).unwrap_or_default()).into_owned())
 }
 
-fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(CWD, path, flags, Mode::empty())
 }

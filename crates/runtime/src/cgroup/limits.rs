@@ -7,24 +7,19 @@
 use rustix::io::Errno;
 use spec::runtime::{Cpu, LinuxResources, Memory};
 
-use super::group::{has_file, write_at};
-use super::{Cgroup, Error, further_limits};
+use super::group::{read_at, write_at};
+use super::{Cgroup, Error};
 
 /// One value for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Write {
+struct Write {
     key: &'static str,
     controller: &'static str,
-    pub(super) file: String,
-    pub(super) value: String,
+    file: String,
+    value: String,
 }
 
-pub(super) fn write(
-    key: &'static str,
-    controller: &'static str,
-    file: &str,
-    value: impl ToString,
-) -> Write {
+fn write(key: &'static str, controller: &'static str, file: &str, value: impl ToString) -> Write {
     Write {
         key,
         controller,
@@ -47,25 +42,44 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 /// # Errors
 /// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
-    let is_v2 = |controller: &str| {
-        let directory = cgroup.directory_of(controller);
-        directory.is_some_and(|(member, _)| member.is_unified())
-    };
-    let mut writes = if is_v2("memory") {
-        refuse_on_v2(resources)?;
-        for_v2(resources)
+    refuse_unsupported(resources)?;
+    let v2 = cgroup
+        .directory_of("memory")
+        .is_some_and(|(member, _)| member.is_unified());
+    let mut writes = if v2 {
+        for_v2(resources, &current_quota(cgroup))
     } else {
         for_v1(resources)
     };
-    let has = |controller: &str, file: &str| {
-        let directory = cgroup.directory_of(controller);
-        directory.is_some_and(|(_, directory)| has_file(directory, file))
-    };
-    writes.extend(further_limits::writes(resources, is_v2, has));
     for (file, value) in &resources.unified {
         writes.push(write("linux.resources.unified", "unified", file, value));
     }
-    writes.iter().try_for_each(|write| set(cgroup, write))
+    set_all(cgroup, writes)
+}
+
+/// Some values bound each other (memory and swap, quota and period), and which must go first depends
+/// on what was there: what the kernel finds invalid is tried again once others are in place.
+fn set_all(cgroup: &Cgroup, mut pending: Vec<Write>) -> Result<(), Error> {
+    while !pending.is_empty() {
+        let before = pending.len();
+        let mut first_error = None;
+        let mut refused = Vec::new();
+        for write in pending {
+            match set(cgroup, &write) {
+                Ok(()) => {}
+                Err(error) if error.may_be_order() => {
+                    first_error = first_error.or(Some(error));
+                    refused.push(write);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match first_error {
+            Some(error) if refused.len() == before => return Err(error),
+            _ => pending = refused,
+        }
+    }
+    Ok(())
 }
 
 fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
@@ -88,15 +102,20 @@ fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
     }
 }
 
-/// What only v1 has.
-fn refuse_on_v2(resources: &LinuxResources) -> Result<(), Error> {
+fn refuse_unsupported(resources: &LinuxResources) -> Result<(), Error> {
     let memory = resources.memory.as_ref();
     let cpu = resources.cpu.as_ref();
-    let network = resources.network.as_ref();
     let asked = [
+        ("linux.resources.blockIO", resources.block_io.is_some()),
         (
-            "linux.resources.memory.kernel",
-            memory.is_some_and(|m| m.kernel.or(m.kernel_tcp).is_some()),
+            "linux.resources.hugepageLimits",
+            !resources.hugepage_limits.is_empty(),
+        ),
+        ("linux.resources.network", resources.network.is_some()),
+        ("linux.resources.rdma", !resources.rdma.is_empty()),
+        (
+            "linux.resources.memory.kernelTCP",
+            memory.is_some_and(|m| m.kernel_tcp.is_some()),
         ),
         (
             "linux.resources.memory.disableOOMKiller",
@@ -110,14 +129,10 @@ fn refuse_on_v2(resources: &LinuxResources) -> Result<(), Error> {
             "linux.resources.cpu.realtimeRuntime",
             cpu.is_some_and(|c| c.realtime_runtime.is_some() || c.realtime_period.is_some()),
         ),
-        (
-            "linux.resources.network",
-            network.is_some_and(|n| n.class_id.is_some() || !n.priorities.is_empty()),
-        ),
     ];
     match asked.iter().find(|(_, is_asked)| *is_asked) {
         Some((key, _)) => Err(Error::Unsupported {
-            key: format!("{key} on cgroup v2"),
+            key: (*key).to_owned(),
         }),
         None => Ok(()),
     }
@@ -146,18 +161,10 @@ fn for_v1(resources: &LinuxResources) -> Vec<Write> {
             "cpu.cfs_burst_us",
             text(cpu.burst),
         );
-        let signed = |value: Option<i64>| value.map(|value| value.to_string());
-        cpu_write("linux.resources.cpu.idle", "cpu.idle", signed(cpu.idle));
-        // Neither must exceed the other on the way.
         cpu_write(
-            "linux.resources.cpu.realtimePeriod",
-            "cpu.rt_period_us",
-            text(cpu.realtime_period),
-        );
-        cpu_write(
-            "linux.resources.cpu.realtimeRuntime",
-            "cpu.rt_runtime_us",
-            signed(cpu.realtime_runtime),
+            "linux.resources.cpu.idle",
+            "cpu.idle",
+            cpu.idle.map(|idle| idle.to_string()),
         );
         cpusets(cpu, &mut writes);
     }
@@ -184,37 +191,30 @@ fn memory_v1(memory: &Memory, writes: &mut Vec<Write>) {
             "memory.soft_limit_in_bytes",
             memory.reservation,
         ),
-        (
-            "linux.resources.memory.kernel",
-            "memory.kmem.limit_in_bytes",
-            memory.kernel,
-        ),
-        (
-            "linux.resources.memory.kernelTCP",
-            "memory.kmem.tcp.limit_in_bytes",
-            memory.kernel_tcp,
-        ),
     ];
     for (key, file, value) in files {
         writes.extend(value.map(|value| write(key, "memory", file, value)));
     }
-    if let Some(swappiness) = memory.swappiness {
-        let key = "linux.resources.memory.swappiness";
-        writes.push(write(key, "memory", "memory.swappiness", swappiness));
-    }
-    if memory.disable_oom_killer == Some(true) {
-        let key = "linux.resources.memory.disableOOMKiller";
-        writes.push(write(key, "memory", "memory.oom_control", 1));
-    }
 }
 
-fn for_v2(resources: &LinuxResources) -> Vec<Write> {
+/// The quota of v2 as it stands, which is written together with a new period.
+fn current_quota(cgroup: &Cgroup) -> String {
+    let text = cgroup
+        .directory_of("cpu")
+        .and_then(|(_, directory)| read_at(directory, "cpu.max").ok());
+    let word = text
+        .as_deref()
+        .and_then(|text| text.split_whitespace().next());
+    word.unwrap_or("max").to_owned()
+}
+
+fn for_v2(resources: &LinuxResources, current_quota: &str) -> Vec<Write> {
     let mut writes = Vec::new();
     if let Some(memory) = &resources.memory {
         memory_v2(memory, &mut writes);
     }
     if let Some(cpu) = &resources.cpu {
-        cpu_v2(cpu, &mut writes);
+        cpu_v2(cpu, current_quota, &mut writes);
         cpusets(cpu, &mut writes);
     }
     pids(resources, &mut writes);
@@ -262,7 +262,7 @@ fn memory_v2(memory: &Memory, writes: &mut Vec<Write>) {
     }
 }
 
-fn cpu_v2(cpu: &Cpu, writes: &mut Vec<Write>) {
+fn cpu_v2(cpu: &Cpu, current_quota: &str, writes: &mut Vec<Write>) {
     if let Some(shares) = cpu.shares.filter(|shares| *shares > 0) {
         let weight = weight_of_shares(shares);
         writes.push(write(
@@ -275,9 +275,12 @@ fn cpu_v2(cpu: &Cpu, writes: &mut Vec<Write>) {
     if cpu.quota.is_some() || cpu.period.is_some() {
         let quota = match cpu.quota {
             Some(quota) if quota > 0 => quota.to_string(),
-            _ => "max".to_owned(),
+            Some(_) => "max".to_owned(),
+            None => current_quota.to_owned(),
         };
-        let value = format!("{quota} {}", cpu.period.unwrap_or(100_000));
+        // A quota alone leaves the period as it is.
+        let period = cpu.period.map(|period| format!(" {period}"));
+        let value = quota + &period.unwrap_or_default();
         writes.push(write("linux.resources.cpu.quota", "cpu", "cpu.max", value));
     }
     if let Some(burst) = cpu.burst {
@@ -308,13 +311,14 @@ fn cpusets(cpu: &Cpu, writes: &mut Vec<Write>) {
     }
 }
 
-/// Zero and below mean no limit, as everybody's tools have it.
+/// Below zero means no limit. The kernel takes a limit of zero, which even a container's own init
+/// would not keep; runc and systemd make it one.
 fn pids(resources: &LinuxResources, writes: &mut Vec<Write>) {
     if let Some(limit) = resources.pids.as_ref().and_then(|pids| pids.limit) {
-        let value = if limit > 0 {
-            limit.to_string()
-        } else {
+        let value = if limit < 0 {
             "max".to_owned()
+        } else {
+            limit.max(1).to_string()
         };
         writes.push(write(
             "linux.resources.pids.limit",
@@ -374,7 +378,7 @@ mod tests {
     #[test]
     fn v2_counts_swap_alone_and_has_weights() {
         assert_eq!(
-            pairs(&for_v2(&resources())),
+            pairs(&for_v2(&resources(), "max")),
             [
                 ("memory.max", "67108864"),
                 ("memory.swap.max", "67108864"),

@@ -55,6 +55,11 @@ pub fn remove_by_path(path: &str) -> Result<(), Error> {
     cgroup.remove()
 }
 
+/// Whether the host has cgroup v2 and nothing of v1.
+pub fn is_only_v2() -> bool {
+    hierarchy::mounted().is_ok_and(|found| found.iter().all(|hierarchy| hierarchy.unified))
+}
+
 fn has_user_namespace(linux: &spec::runtime::Linux) -> bool {
     linux
         .namespace(spec::runtime::NamespaceType::User)

@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -23,7 +22,7 @@ use crate::plan::{Container, Plan};
 use crate::stdio::Stdio;
 use crate::terminal::{self, Terminal};
 use crate::{
-    capabilities, credentials, executable, home, hooks, namespaces, rlimits, rootfs, sysctl,
+    capabilities, credentials, environment, executable, hooks, namespaces, rlimits, rootfs, sysctl,
 };
 
 /// What init gets beside its plan.
@@ -69,7 +68,6 @@ impl Init<'_> {
 
     fn steps(&self) -> Result<Infallible, Failed> {
         self.hear(FromParent::Go, Step::Parent)?;
-        let labels = self.plan.labels.open().at(Step::Labels)?;
         self.join_cgroups().at(Step::Cgroup)?;
         self.enter_namespaces().at(Step::Namespaces)?;
         if self.plan.bare.is_none() {
@@ -85,27 +83,29 @@ impl Init<'_> {
             }
         };
         self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
+        drop(terminal);
         rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
-        self.plan.own_scheduling.apply().at(Step::Scheduling)?;
-        self.plan.labels.apply(&labels).at(Step::Labels)?;
-        self.enter_working_directory().at(Step::WorkingDirectory)?;
+        let entered = self.enter_working_directory();
         if self.plan.bare.is_none() {
             self.take_on_credentials().at(Step::Credentials)?;
         }
         self.tie_to_parent().at(Step::Credentials)?;
-        // Once more: the user may have rights there that the container's root has not (a
-        // directory of a user on a network file system).
-        self.enter_working_directory().at(Step::WorkingDirectory)?;
+        if matches!(&entered, Err(fault) if is_denied(fault)) {
+            // The user may have rights there that the container's root has not (a directory of a
+            // user on a network file system).
+            self.enter_working_directory().at(Step::WorkingDirectory)?;
+        } else {
+            entered.at(Step::WorkingDirectory)?;
+        }
         let program = self.find_program().at(Step::Execute)?;
-        // Looked for while no filter stands in the way.
         let environment = self.environment();
+        self.let_go().at(Step::Start)?;
         tell_parent(self.socket, &FromInit::Ready)
             .doing(|| "saying that all is ready".into())
             .at(Step::Start)?;
         self.wait_for_start().at(Step::Start)?;
         if let Some(container) = &self.plan.container {
-            hooks::start_container(container.config, &container.state, &environment)
-                .at(Step::Hooks)?;
+            hooks::start_container(container.config, &container.state).at(Step::Hooks)?;
         }
         self.settle().at(Step::Execute)?;
         self.load_seccomp().at(Step::Seccomp)?;
@@ -130,8 +130,6 @@ impl Init<'_> {
         {
             loopback()?;
         }
-        // What is made gets the mode that is asked for, whatever the caller's mask.
-        let mask = rustix::process::umask(Mode::empty());
         let own = container.root.prepare().at(Step::RootFs)?;
         let sent = self.hear(FromParent::Mounts, Step::RootFs)?;
         let root = container.root.build(own, sent).at(Step::RootFs)?;
@@ -144,7 +142,6 @@ impl Init<'_> {
         }
         let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
         rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
-        rustix::process::umask(mask);
         self.run_hooks(container)?;
         if container.no_pivot {
             rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
@@ -202,7 +199,7 @@ impl Init<'_> {
         if !namespaces.by_child().is_empty() {
             namespaces::unshare(namespaces.by_child())?;
         }
-        namespaces.enter_rest()?;
+        namespaces.enter_mount()?;
         let container = self.plan.container.as_ref();
         if let Some(linux) = container.and_then(|c| c.config.linux.as_ref()) {
             // Before the ids change: after that, our files in /proc are somebody else's.
@@ -265,9 +262,7 @@ impl Init<'_> {
         match rustix::process::chdir(path) {
             // The image need not have it, as with Docker.
             Err(Errno::NOENT) if self.plan.container.is_some() => {
-                let mut directories = std::fs::DirBuilder::new();
-                let made = directories.recursive(true).mode(0o755).create(path);
-                made.doing(|| format!("making {}", path.display()))?;
+                std::fs::create_dir_all(path).doing(|| format!("making {}", path.display()))?;
                 rustix::process::chdir(path)
             }
             other => other,
@@ -299,6 +294,26 @@ impl Init<'_> {
             .ok_or_else(|| Fault::new("no program", Errno::INVAL))?;
         executable::find(name, &self.plan.envp)
             .map_err(|missing| Fault::new(missing.why, missing.errno))
+    }
+
+    /// The environment with the HOME of the container's user database; a bare program has its own.
+    fn environment(&self) -> Vec<CString> {
+        let mut environment = self.plan.envp.clone();
+        if self.plan.bare.is_none() {
+            let user = self.plan.process.user.uid;
+            environment.extend(environment::missing_home(&self.plan.envp, user));
+        }
+        environment
+    }
+
+    /// Who enters a container that waits for its start can look through the descriptors of its init
+    /// (CVE-2024-21626): nothing is left open that leads to the host.
+    fn let_go(&self) -> Result<(), Fault> {
+        let kept: Vec<BorrowedFd<'_>> = std::iter::once(self.socket.as_fd())
+            .chain(self.fifo.map(AsFd::as_fd))
+            .collect();
+        sys::fds::close_all_but(3 + self.plan.preserve_fds, &kept)
+            .doing(|| "closing file descriptors".to_owned())
     }
 
     fn wait_for_start(&self) -> Result<(), Fault> {
@@ -344,15 +359,6 @@ impl Init<'_> {
         program.load().doing(clause)
     }
 
-    /// The program's environment: a program without a container has the caller's as it is.
-    fn environment(&self) -> Vec<CString> {
-        let mut environment = self.plan.envp.clone();
-        if self.plan.bare.is_none() {
-            environment.extend(home::missing(&environment, self.plan.process.user.uid));
-        }
-        environment
-    }
-
     /// What the program must not inherit of ours: file descriptors and ways with signals.
     fn settle(&self) -> Result<(), Fault> {
         // Nothing of ours may be inherited, whoever forgot a flag (CVE-2024-21626).
@@ -384,6 +390,10 @@ fn set_names(config: &spec::runtime::Config) -> Result<(), Fault> {
             .doing(|| format!("setting the domain name {name:?}"))?;
     }
     Ok(())
+}
+
+fn is_denied(fault: &Fault) -> bool {
+    matches!(fault.errno, Errno::ACCESS | Errno::PERM)
 }
 
 /// In a new or joined user namespace the process has every capability but still its old ids.

@@ -44,12 +44,10 @@ steps! {
     MaskedPaths = "mask paths",
     /// The pseudo terminal.
     Terminal = "set up the terminal",
-    /// Memory policy and execution domain.
+    /// Scheduler, io priority, memory policy.
     Scheduling = "set the scheduling",
     /// Resource limits.
     Rlimits = "set the resource limits",
-    /// AppArmor and SELinux.
-    Labels = "set the security labels",
     /// The seccomp filter.
     Seccomp = "load the seccomp filter",
     /// User, groups and capabilities.

@@ -43,6 +43,19 @@ pub(super) fn furnish(
 ) -> Result<(), Fault> {
     let dev = sys::path::create_dir_all_in_root(root, Path::new("/dev"), 0o755)
         .doing(|| "making /dev".to_owned())?;
+    // The modes are exactly those asked for.
+    let umask = rustix::process::umask(Mode::empty());
+    let furnished = fill(root, dev.as_fd(), devices, may_mknod);
+    rustix::process::umask(umask);
+    furnished
+}
+
+fn fill(
+    root: BorrowedFd<'_>,
+    dev: BorrowedFd<'_>,
+    devices: &[Device],
+    may_mknod: bool,
+) -> Result<(), Fault> {
     // A device gets the very mode that is asked for.
     let umask = rustix::process::umask(Mode::empty());
     for (name, major, minor) in DEFAULT {
@@ -54,14 +67,14 @@ pub(super) fn furnish(
         }
         let made = if may_mknod {
             make_node(
-                dev.as_fd(),
+                dev,
                 Path::new(name),
                 FileType::CharacterDevice,
                 (major, minor),
                 0o666,
             )
         } else {
-            bind_node(dev.as_fd(), Path::new(name), &Path::new("/dev").join(name))
+            bind_node(dev, Path::new(name), &Path::new("/dev").join(name))
         };
         made.doing(|| format!("making /dev/{name}"))?;
     }
@@ -70,7 +83,7 @@ pub(super) fn furnish(
     }
     rustix::process::umask(umask);
     for (name, target) in LINKS {
-        match rustix::fs::symlinkat(target, &dev, name) {
+        match rustix::fs::symlinkat(target, dev, name) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(Fault::new(format!("linking /dev/{name}"), errno)),
         }

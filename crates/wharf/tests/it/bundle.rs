@@ -57,19 +57,6 @@ impl Bundle {
         Self { wharf, id, config }
     }
 
-    /// Gives the container a user namespace with 65,536 ids of the host from 700,000 on, and the
-    /// mount points that its root cannot make in a directory of the host's root.
-    pub(crate) fn with_user_namespace(&mut self) {
-        for name in ["proc", "dev", "sys"] {
-            std::fs::create_dir_all(self.path("rootfs").join(name)).unwrap();
-        }
-        let namespaces = self.config["linux"]["namespaces"].as_array_mut().unwrap();
-        namespaces.push(json!({"type": "user"}));
-        let map = json!([{"containerID": 0, "hostID": 700_000, "size": 65_536}]);
-        self.config["linux"]["uidMappings"] = map.clone();
-        self.config["linux"]["gidMappings"] = map;
-    }
-
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.wharf.path("bundle").join(name)
     }
@@ -141,9 +128,51 @@ impl Bundle {
         assert!(command.stderr(null()).status().unwrap().success());
     }
 
+    /// A container whose program sleeps, running.
+    pub(crate) fn sleeping() -> Self {
+        let bundle = Self::new(&["sleep", "1000"]);
+        bundle.create();
+        bundle.ok(&["start", "box"]);
+        bundle
+    }
+
+    /// Kills and removes the container; nothing of it may be left.
+    pub(crate) fn end(&self) {
+        self.ok(&["delete", "--force", "box"]);
+        self.assert_nothing_left();
+    }
+
+    /// The container's directory in the v1 hierarchy of a controller, or in v2; `None` where this
+    /// host has no such hierarchy.
+    pub(crate) fn cgroup(&self, controller: &str) -> Option<PathBuf> {
+        let mounts = [
+            format!("/sys/fs/cgroup/{controller}"),
+            "/sys/fs/cgroup".into(),
+        ];
+        let path = mounts.map(|mount| PathBuf::from(mount).join(&self.id));
+        path.into_iter().find(|path| path.exists())
+    }
+
     /// Nothing of any container may be left below the root.
     pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(self.wharf.entries("oci"), [""; 0]);
         assert!(crate::harness::cgroups_of(&self.id).is_empty());
     }
+}
+
+/// A message with its fds.
+pub(crate) fn receive(
+    socket: &std::os::unix::net::UnixStream,
+) -> (usize, Vec<std::os::fd::OwnedFd>) {
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut bytes = [0; 4096];
+    let mut slices = [std::io::IoSliceMut::new(&mut bytes)];
+    let received = recvmsg(socket, &mut slices, &mut ancillary, RecvFlags::empty()).unwrap();
+    let messages = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    (received.bytes, messages.flatten().collect())
 }

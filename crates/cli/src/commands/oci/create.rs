@@ -1,13 +1,15 @@
 //! `oci create`: a container that waits for `start`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use runtime::{Created, Request, Stdio};
 
-use ::spec::runtime::{Config, NamespaceType, Process};
+use ::spec::runtime::{Config, NamespaceType};
 
+use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
+use super::pid_file;
 use crate::sealed;
 
 /// Create a container from a bundle; its program waits for `start`.
@@ -20,9 +22,15 @@ pub(super) struct Args {
     /// The directory with config.json
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(super) bundle: PathBuf,
+    /// Another file than the bundle's config.json
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Unix socket that gets the container's terminal
     #[arg(long, value_name = "SOCKET")]
     pub(super) console_socket: Option<PathBuf>,
+    /// Unix socket that gets a handle of the container's first process
+    #[arg(long, value_name = "SOCKET")]
+    pub(super) pidfd_socket: Option<PathBuf>,
     /// File to write the process id to
     #[arg(long, value_name = "FILE")]
     pub(super) pid_file: Option<PathBuf>,
@@ -38,14 +46,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
-    let request = request(global, args, Stdio::Inherit, true);
-    let terminal = wants_terminal(global, &args.bundle)?;
-    let stdio = if terminal {
-        Stdio::Terminal
-    } else {
-        Stdio::Inherit
-    };
-    let created = runtime::create(Request { stdio, ..request })?;
+    let inherited = Inherited::with_sockets(args.preserve_fds)?;
+    let stdio = stdio(args)?;
+    let request = request(global, args, inherited, stdio);
+    let created = runtime::create(Request {
+        start_later: true,
+        ..request
+    })?;
     if let Err(failure) = write_pid_file(args, &created) {
         created.leave();
         runtime::delete(&global.root, &args.id, true)?;
@@ -55,42 +62,43 @@ pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
     Ok(0)
 }
 
+/// A request whose container is started by the caller.
 pub(super) fn request<'a>(
     global: &'a Global,
     args: &'a Args,
+    inherited: Inherited,
     stdio: Stdio,
-    start_later: bool,
 ) -> Request<'a> {
     Request {
         root: &global.root,
         id: &args.id,
         bundle: &args.bundle,
+        config: args.config.as_deref(),
         stdio,
         adopt: false,
         dies_with_parent: false,
-        start_later,
+        start_later: false,
         no_pivot: args.no_pivot,
-        preserve_fds: args.preserve_fds,
+        preserve_fds: inherited.all,
+        listen_fds: inherited.listen,
         console_socket: args.console_socket.as_deref(),
+        pidfd_socket: args.pidfd_socket.as_deref(),
     }
 }
 
-/// Whether the bundle asks for a terminal. If its container could write to this program, only a
+/// The streams that the bundle asks for. If its container could write to this program, only a
 /// sealed copy of it goes on.
-pub(super) fn wants_terminal(global: &Global, bundle: &Path) -> Result<bool, Failure> {
-    let config = runtime::load(&bundle.join("config.json"))?;
+pub(super) fn stdio(args: &Args) -> Result<Stdio, Failure> {
+    let config = match &args.config {
+        Some(path) => runtime::load(path)?,
+        None => runtime::load(&args.bundle.join("config.json"))?,
+    };
     seal(&config)?;
-    Ok(config.process.is_some_and(|process| {
-        warn(global, &process);
-        process.terminal
-    }))
-}
-
-/// Tells what a process asks for and cannot get.
-pub(super) fn warn(global: &Global, process: &Process) {
-    for message in runtime::capabilities::warnings(process) {
-        global.warn(&message);
-    }
+    let terminal = config.process.is_some_and(|process| process.terminal);
+    Ok(match terminal {
+        true => Stdio::Terminal,
+        false => Stdio::Inherit,
+    })
 }
 
 /// Without a user namespace that keeps it from the host's files, a container is entered by a sealed
@@ -108,10 +116,5 @@ pub(super) fn seal(config: &Config) -> Result<(), Failure> {
 }
 
 pub(super) fn write_pid_file(args: &Args, created: &Created) -> Result<(), Failure> {
-    let Some(path) = &args.pid_file else {
-        return Ok(());
-    };
-    let pid = created.pid().as_raw_pid().to_string();
-    store::atomic_write(path, pid.as_bytes(), store::Durability::Boot)
-        .map_err(|error| Failure::usage(crate::error_text::sentence(&error)))
+    pid_file::write(args.pid_file.as_deref(), created.pid())
 }

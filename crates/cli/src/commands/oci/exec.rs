@@ -2,13 +2,20 @@
 
 use std::path::PathBuf;
 
-use ::spec::runtime::{Capabilities, Config, Process, User};
-use runtime::{ExecRequest, Stdio};
+use ::spec::runtime::{Capabilities, Config, Process};
+use runtime::{ExecRequest, Stdio, SubCgroup};
+use rustix::process::{Signal, pidfd_send_signal};
 
-use super::create::{seal, warn};
+use super::create::seal;
+use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
+use super::pid_file;
+use super::run::check_terminal;
 use crate::attach;
+
+/// The exit code of a program that could not be run, as runc has it.
+const FAILED: i32 = 255;
 
 /// Run one more program in a container.
 #[derive(Debug, clap::Parser)]
@@ -19,6 +26,9 @@ pub(super) struct Args {
     /// Unix socket that gets the terminal
     #[arg(long, value_name = "SOCKET")]
     console_socket: Option<PathBuf>,
+    /// Unix socket that gets a handle of the process
+    #[arg(long, value_name = "SOCKET")]
+    pidfd_socket: Option<PathBuf>,
     /// Working directory in the container
     #[arg(long, value_name = "DIR")]
     cwd: Option<PathBuf>,
@@ -52,46 +62,75 @@ pub(super) struct Args {
     /// Pass on N more file descriptors
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u32,
+    /// SELinux label of the process
+    #[arg(long, value_name = "LABEL")]
+    process_label: Option<String>,
+    /// AppArmor profile of the process
+    #[arg(long, value_name = "PROFILE")]
+    apparmor: Option<String>,
+    /// Go into a group below the container's cgroup, [CONTROLLER[,CONTROLLER...]:]PATH
+    #[arg(long, value_name = "[CONTROLLER:]PATH", value_parser = sub_cgroup)]
+    cgroup: Vec<SubCgroup>,
+    /// Go into a paused container too, and wait there until it is resumed
+    #[arg(long)]
+    ignore_paused: bool,
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
 
-pub(super) fn exec(global: &Global, args: Args) -> Result<i32, Failure> {
+pub(super) fn exec(global: &Global, args: &Args) -> Result<i32, Failure> {
+    run(global, args).map_err(|failure| failure.while_doing("exec failed", FAILED))
+}
+
+fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
+    let inherited = Inherited::without_sockets(args.preserve_fds)?;
     let (record, _) = runtime::inspect(&global.root, &args.id)?;
-    let config = runtime::load(&record.bundle.join("config.json"))?;
+    let config = record.configuration()?;
     seal(&config)?;
-    let process = wanted(config, &args)?;
-    warn(global, &process);
-    let relayed = process.terminal && args.console_socket.is_none();
-    if relayed && args.detach {
-        let message = "cannot allocate tty if detached without --console-socket".to_owned();
-        return Err(Failure::usage(message));
-    }
+    let process = wanted(config, args)?;
+    check_terminal(process.terminal, args.detach, args.console_socket.is_some())?;
     let child = runtime::exec(ExecRequest {
         root: &global.root,
         id: &args.id,
         process: &process,
-        stdio: if process.terminal {
-            Stdio::Terminal
-        } else {
-            Stdio::Inherit
+        stdio: match process.terminal {
+            true => Stdio::Terminal,
+            false => Stdio::Inherit,
         },
-        preserve_fds: args.preserve_fds,
+        preserve_fds: inherited.all,
         console_socket: args.console_socket.as_deref(),
+        pidfd_socket: args.pidfd_socket.as_deref(),
+        cgroups: &args.cgroup,
+        ignore_paused: args.ignore_paused,
     })?;
-    if let Some(path) = &args.pid_file {
-        let pid = child.pid.as_raw_pid().to_string();
-        store::atomic_write(path, pid.as_bytes(), store::Durability::Boot)
-            .map_err(|error| Failure::usage(crate::error_text::sentence(&error)))?;
+    if let Err(failure) = pid_file::write(args.pid_file.as_deref(), child.pid) {
+        // Whoever cannot be told of must not live; one that has ended needs no signal.
+        let _ = pidfd_send_signal(&child.pidfd, Signal::KILL);
+        return Err(failure);
     }
     if args.detach {
         return Ok(0);
     }
-    if relayed {
+    if process.terminal {
         return Ok(attach::wait_with_terminal(child)?);
     }
     Ok(attach::wait_passing_signals(&child)?)
+}
+
+/// `[CONTROLLER[,CONTROLLER...]:]PATH`.
+fn sub_cgroup(text: &str) -> Result<SubCgroup, String> {
+    let (controllers, path) = match text.split_once(':') {
+        Some((controllers, path)) => (controllers.split(',').map(str::to_owned).collect(), path),
+        None => (Vec::new(), text),
+    };
+    if controllers.iter().any(String::is_empty) {
+        return Err("a controller has no name".to_owned());
+    }
+    Ok(SubCgroup {
+        controllers,
+        path: PathBuf::from(path),
+    })
 }
 
 /// The process from `--process`, or the container's own with the flags applied.
@@ -114,30 +153,35 @@ fn wanted(config: Config, args: &Args) -> Result<Process, Failure> {
     if let Some(cwd) = &args.cwd {
         process.cwd.clone_from(cwd);
     }
+    if let Some(label) = &args.process_label {
+        process.selinux_label = Some(label.clone());
+    }
+    if let Some(profile) = &args.apparmor {
+        process.apparmor_profile = Some(profile.clone());
+    }
     if let Some(user) = &args.user {
-        process.user = User {
-            umask: process.user.umask,
-            ..parse_user(user)?
-        };
+        let (uid, gid) = parse_user(user)?;
+        process.user.uid = uid;
+        process.user.gid = gid.unwrap_or(process.user.gid);
     }
     process.user.additional_gids.extend(&args.additional_gids);
     add_capabilities(&mut process, &args.cap);
     Ok(process)
 }
 
-fn parse_user(text: &str) -> Result<User, Failure> {
+/// A user, and a group if one is named.
+fn parse_user(text: &str) -> Result<(u32, Option<u32>), Failure> {
     let number = |word: &str| {
         word.parse::<u32>()
             .map_err(|_| Failure::usage(format!("user {text:?} is not UID or UID:GID")))
     };
-    let (uid, gid) = text.split_once(':').unwrap_or((text, "0"));
-    Ok(User {
-        uid: number(uid)?,
-        gid: number(gid)?,
-        ..User::default()
-    })
+    match text.split_once(':') {
+        Some((uid, gid)) => Ok((number(uid)?, Some(number(gid)?))),
+        None => Ok((number(text)?, None)),
+    }
 }
 
+/// Of the new ones, those can be ambient that are inheritable already.
 fn add_capabilities(process: &mut Process, names: &[String]) {
     if names.is_empty() {
         return;
@@ -148,4 +192,6 @@ fn add_capabilities(process: &mut Process, names: &[String]) {
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(names.iter().cloned());
     }
+    let inheritable = names.iter().filter(|name| sets.inheritable.contains(name));
+    sets.ambient.extend(inheritable.cloned());
 }

@@ -18,7 +18,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn kill(global: &Global, args: &Args) -> Result<i32, Failure> {
-    let signal = sys::signals::signal_number(&args.signal)
+    let zero = (args.signal == "0").then_some(0);
+    let signal = zero
+        .or_else(|| sys::signals::signal_number(&args.signal))
         .ok_or_else(|| Failure::usage(format!("{:?} is not a signal", args.signal)))?;
     runtime::kill(&global.root, &args.id, signal, args.all)?;
     Ok(0)

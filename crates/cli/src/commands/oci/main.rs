@@ -3,7 +3,9 @@
 use clap::Parser;
 
 use super::global::{Global, Wanted};
-use super::{create, delete, exec, features, kill, list, pause, ps, run, spec, start, state};
+use super::{
+    create, delete, events, exec, features, kill, list, pause, ps, run, spec, start, state, update,
+};
 use crate::error_text;
 
 const HELP: &str = "\
@@ -22,6 +24,8 @@ Commands:
   kill      Send a signal to a container
   pause     Stop all processes of a container
   resume    Let a paused container go on
+  update    Change the limits of a container
+  events    Show what a container uses, and OOM kills
   delete    Remove what is left of a stopped container
   spec      Write a new config.json
   features  Show what this runtime can do
@@ -60,7 +64,7 @@ fn verb(global: &Global, words: Vec<String>) -> i32 {
         "create" => with(words, |args| create::create(global, &args)),
         "start" => with(words, |args: start::Args| start::start(global, &args)),
         "run" => with(words, |args| run::run(global, &args)),
-        "exec" => with(words, |args| exec::exec(global, args)),
+        "exec" => with(words, |args: exec::Args| exec::exec(global, &args)),
         "state" => with(words, |args: state::Args| state::state(global, &args)),
         "list" => with(words, |args: list::Args| list::list(global, &args)),
         "ps" => with(words, |args: ps::Args| ps::ps(global, &args)),
@@ -68,6 +72,8 @@ fn verb(global: &Global, words: Vec<String>) -> i32 {
         "pause" => with(words, |args: pause::Args| pause::pause(global, &args)),
         "resume" => with(words, |args: pause::Args| pause::resume(global, &args)),
         "delete" => with(words, |args: delete::Args| delete::delete(global, &args)),
+        "update" => with(words, |args: update::Args| update::update(global, &args)),
+        "events" => with(words, |args: events::Args| events::events(global, &args)),
         "spec" => with(words, |args: spec::Args| spec::spec(&args)),
         "features" => features::features(),
         other => Err(Failure::usage(format!(
@@ -108,6 +114,14 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn usage(message: String) -> Self {
         Self { message, code: 1 }
+    }
+
+    /// The failure with what it happened to in front, and another exit code.
+    pub(super) fn while_doing(self, what: &str, code: i32) -> Self {
+        Self {
+            message: format!("{what}: {}", self.message),
+            code,
+        }
     }
 }
 

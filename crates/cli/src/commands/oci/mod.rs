@@ -3,6 +3,8 @@
 
 mod create;
 mod delete;
+mod descriptors;
+mod events;
 mod exec;
 mod features;
 mod global;
@@ -10,10 +12,12 @@ mod kill;
 mod list;
 mod main;
 mod pause;
+mod pid_file;
 mod ps;
 mod run;
 mod spec;
 mod start;
 mod state;
+mod update;
 
 pub(crate) use main::main;

@@ -1,8 +1,9 @@
 //! `oci run`: create and start in one, and wait for the end.
 
-use runtime::{Request, Stdio};
+use runtime::Stdio;
 
-use super::create::{self, request, wants_terminal, write_pid_file};
+use super::create::{self, request, stdio, write_pid_file};
+use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
 use crate::{attach, error_text};
@@ -19,23 +20,17 @@ pub(super) struct Args {
     /// Leave the state of the ended container for `delete`
     #[arg(long)]
     keep: bool,
+    /// Taken for runc's callers: wharf never is the parent of orphans
+    #[arg(long, hide = true)]
+    no_subreaper: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
-    let terminal = wants_terminal(global, &args.create.bundle)?;
-    if terminal && args.detach && args.create.console_socket.is_none() {
-        let message = "cannot allocate tty if detached without --console-socket".to_owned();
-        return Err(Failure::usage(message));
-    }
-    let stdio = if terminal {
-        Stdio::Terminal
-    } else {
-        Stdio::Inherit
-    };
-    let relayed = terminal && args.create.console_socket.is_none();
-    let created = runtime::create(Request {
-        ..request(global, &args.create, stdio, false)
-    })?;
+    let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
+    let stdio = stdio(&args.create)?;
+    let terminal = matches!(stdio, Stdio::Terminal);
+    check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
+    let created = runtime::create(request(global, &args.create, inherited, stdio))?;
     if let Err(failure) = write_pid_file(&args.create, &created) {
         drop(created);
         runtime::delete(&global.root, &args.create.id, true)?;
@@ -45,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     if args.detach {
         return Ok(0);
     }
-    let code = if relayed {
+    let code = if terminal {
         attach::wait_with_terminal(process)
     } else {
         attach::wait_passing_signals(&process)
@@ -57,4 +52,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
         }
     }
     Ok(code)
+}
+
+/// A terminal is carried by us as long as we stay, and by whoever listens on the socket if we go.
+pub(super) fn check_terminal(terminal: bool, detach: bool, socket: bool) -> Result<(), Failure> {
+    let message = match (terminal && detach, socket) {
+        (true, false) => "cannot allocate tty if runc will detach without setting console socket",
+        (false, true) => "cannot use console socket if runc will not detach or allocate tty",
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(message.replace("runc", "wharf")))
 }

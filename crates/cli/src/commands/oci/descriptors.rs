@@ -1,0 +1,42 @@
+//! Descriptors that the caller passes on to a container's program: the sockets of socket activation
+//! (sd_listen_fds(3)), and those that `--preserve-fds` counts.
+
+use super::main::Failure;
+
+/// How many descriptors after the standard streams the program inherits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Inherited {
+    /// Sockets that the program is told of.
+    pub(super) listen: u32,
+    /// All of them; the sockets come first.
+    pub(super) all: u32,
+}
+
+impl Inherited {
+    /// The sockets that were meant for this process, and `preserve` more descriptors.
+    pub(super) fn with_sockets(preserve: u32) -> Result<Self, Failure> {
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+        let is_ours = number("LISTEN_PID") == Some(std::process::id());
+        let listen = number("LISTEN_FDS").filter(|_| is_ours).unwrap_or(0);
+        Self::checked(listen, preserve)
+    }
+
+    /// `preserve` descriptors.
+    pub(super) fn without_sockets(preserve: u32) -> Result<Self, Failure> {
+        Self::checked(0, preserve)
+    }
+
+    fn checked(listen: u32, preserve: u32) -> Result<Self, Failure> {
+        let all = listen.saturating_add(preserve);
+        for number in (3..3 + u64::from(all)).skip(listen as usize) {
+            if std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_err() {
+                let message = format!(
+                    "unable to stat preserved-fd {number}: --preserve-fds {preserve} passes on \
+                     the descriptors from 3 on, and this one is not open"
+                );
+                return Err(Failure::usage(message));
+            }
+        }
+        Ok(Self { listen, all })
+    }
+}
