@@ -56,6 +56,8 @@ pub struct Options<'a> {
     /// Whether the process has a terminal: `stdin`, if it is one too, becomes raw, the size of
     /// `stdout`'s window is followed, and signals are not passed on.
     pub terminal: bool,
+    /// Whether the process' terminal leaves the making of lines to the user's.
+    pub makes_lines: bool,
     /// Looked for in `stdin` when the process has a terminal.
     pub detach_keys: Option<DetachKeys>,
     /// Sends a signal that we got to the process, when it has no terminal; `None` lets signals
@@ -76,7 +78,7 @@ pub fn relay(endpoint: &mut dyn Endpoint, options: Options<'_>) -> Result<Outcom
     };
     let signals = Signals::catch(policy).map_err(Error::io("reading signals"))?;
     let _raw = match options.stdin.filter(|_| options.terminal) {
-        Some(stdin) => match RawMode::enter(stdin) {
+        Some(stdin) => match RawMode::enter(stdin, options.makes_lines) {
             Err(Errno::NOTTY) => None,
             entered => Some(entered.map_err(Error::io("setting the terminal to raw mode"))?),
         },

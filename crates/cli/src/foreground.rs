@@ -106,6 +106,7 @@ pub(crate) fn follow(
         stdout: stdout.as_fd(),
         stderr: stderr.as_fd(),
         terminal: wishes.terminal,
+        makes_lines: false,
         detach_keys: wishes.detach_keys.clone(),
         proxy: wishes.proxy.then_some(&mut proxy),
     };

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 /// A terminal that hands every key on as it is typed, for as long as this lives. It is put back
 /// on drop, so whoever has one must not end the process by a signal or `exit`.
@@ -14,12 +14,17 @@ pub(crate) struct RawMode<'a> {
 }
 
 impl<'a> RawMode<'a> {
+    /// With `makes_lines`, output is still worked on: a line feed goes to the line's beginning.
+    ///
     /// # Errors
     /// `NOTTY` when it is no terminal.
-    pub(crate) fn enter(terminal: BorrowedFd<'a>) -> Result<RawMode<'a>, Errno> {
+    pub(crate) fn enter(terminal: BorrowedFd<'a>, makes_lines: bool) -> Result<RawMode<'a>, Errno> {
         let before = tcgetattr(terminal)?;
         let mut raw = before.clone();
         raw.make_raw();
+        if makes_lines {
+            raw.output_modes |= before.output_modes & OutputModes::OPOST;
+        }
         tcsetattr(terminal, OptionalActions::Now, &raw)?;
         Ok(RawMode { terminal, before })
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
-use rustix::termios::Winsize;
+use rustix::termios::{OptionalActions, OutputModes, Winsize};
 use spec::runtime::ConsoleSize;
 
 use crate::error::{Doing, Fault};
@@ -52,6 +52,14 @@ pub(crate) fn open(root: BorrowedFd<'_>, size: Option<ConsoleSize>) -> Result<Te
         rustix::termios::tcsetwinsize(&master, winsize).doing(clause)?;
     }
     Ok(Terminal { master, slave })
+}
+
+/// Lets line feeds through as they are, which a new terminal would turn into two characters.
+pub(crate) fn leave_line_feeds(terminal: &Terminal) -> Result<(), Fault> {
+    let clause = || "setting the modes of the terminal".to_owned();
+    let mut modes = rustix::termios::tcgetattr(&terminal.slave).doing(clause)?;
+    modes.output_modes -= OutputModes::ONLCR;
+    rustix::termios::tcsetattr(&terminal.slave, OptionalActions::Now, &modes).doing(clause)
 }
 
 /// Shows the slave as /dev/console below `root`.

@@ -123,6 +123,7 @@ impl User {
             stdout: self.stdout.as_fd(),
             stderr: self.stderr.as_fd(),
             terminal: false,
+            makes_lines: false,
             detach_keys: None,
             proxy: None,
         }
@@ -314,6 +315,7 @@ fn a_terminal_is_raw_while_attached_and_put_back_afterwards() {
             stdout: slave.as_fd(),
             stderr: slave.as_fd(),
             terminal: true,
+            makes_lines: false,
             detach_keys: Some(DetachKeys::default()),
             proxy: None,
         };
@@ -337,6 +339,7 @@ fn the_detach_keys_leave_the_process_running() {
             stdout: slave.as_fd(),
             stderr: slave.as_fd(),
             terminal: true,
+            makes_lines: false,
             detach_keys: Some(DetachKeys::default()),
             proxy: None,
         };
@@ -391,6 +394,7 @@ fn own_options(terminal: bool) -> Options<'static> {
         stdout: rustix::stdio::stdout(),
         stderr: rustix::stdio::stderr(),
         terminal,
+        makes_lines: false,
         detach_keys: None,
         proxy: None,
     }

@@ -33,6 +33,7 @@ pub fn wait_with_terminal(process: Process) -> Result<i32, Error> {
         stdout: stdout.as_fd(),
         stderr: stderr.as_fd(),
         terminal: true,
+        makes_lines: true,
         detach_keys: None,
         proxy: None,
     };

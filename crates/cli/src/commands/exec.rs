@@ -184,6 +184,7 @@ fn stay(process: Process, pipes: Option<Pipes>, args: &Args) -> Result<i32, Fail
         stdout: stdout.as_fd(),
         stderr: stderr.as_fd(),
         terminal: args.tty,
+        makes_lines: false,
         detach_keys: args
             .detach_keys
             .clone()

@@ -212,11 +212,14 @@ impl Init<'_> {
     }
 
     fn open_terminal(&self, root: BorrowedFd<'_>) -> Result<Option<Terminal>, Failed> {
-        if !matches!(self.stdio, Stdio::Terminal) {
+        if !self.stdio.is_terminal() {
             return Ok(None);
         }
         let mut terminal =
             terminal::open(root, self.plan.process.console_size).at(Step::Terminal)?;
+        if matches!(self.stdio, Stdio::RelayedTerminal) {
+            terminal::leave_line_feeds(&terminal).at(Step::Terminal)?;
+        }
         let user = self.plan.process.user.uid;
         let owner = rustix::fs::Uid::from_raw(user);
         rustix::fs::fchown(&terminal.slave, Some(owner), None)
@@ -246,7 +249,7 @@ impl Init<'_> {
             ) => {
                 terminal::use_as_streams(stdin.as_fd(), stdout.as_fd(), stderr.as_fd())?;
             }
-            (Stdio::Inherit | Stdio::Terminal, None) => {}
+            (Stdio::Inherit | Stdio::Terminal | Stdio::RelayedTerminal, None) => {}
         }
         let streams = [
             rustix::stdio::stdin(),

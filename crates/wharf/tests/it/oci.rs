@@ -239,6 +239,17 @@ fn the_terminal_goes_to_the_console_socket_and_the_pid_to_its_file() {
 }
 
 #[test]
+fn a_terminal_that_is_carried_to_ours_leaves_the_making_of_lines_to_it() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&["sh", "-c", "test -t 1 && echo a && echo b"]);
+    bundle.config["process"]["terminal"] = json!(true);
+    assert_eq!(bundle.output(), "a\nb");
+    bundle.assert_nothing_left();
+}
+
+#[test]
 fn errors_go_to_the_log_as_its_readers_parse_them() {
     if !is_root() {
         return;

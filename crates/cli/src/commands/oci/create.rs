@@ -95,10 +95,16 @@ pub(super) fn stdio(args: &Args) -> Result<Stdio, Failure> {
     };
     seal(&config)?;
     let terminal = config.process.is_some_and(|process| process.terminal);
-    Ok(match terminal {
-        true => Stdio::Terminal,
-        false => Stdio::Inherit,
-    })
+    Ok(streams(terminal, args.console_socket.is_some()))
+}
+
+/// A terminal's master goes to the listener on a socket, or is carried by us.
+pub(super) fn streams(terminal: bool, has_socket: bool) -> Stdio {
+    match (terminal, has_socket) {
+        (false, _) => Stdio::Inherit,
+        (true, false) => Stdio::RelayedTerminal,
+        (true, true) => Stdio::Terminal,
+    }
 }
 
 /// Without a user namespace that keeps it from the host's files, a container is entered by a sealed

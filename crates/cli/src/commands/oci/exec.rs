@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use ::spec::runtime::{Capabilities, Config, Process};
-use runtime::{ExecRequest, Stdio, SubCgroup};
+use runtime::{ExecRequest, SubCgroup};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::create::seal;
+use super::create::{seal, streams};
 use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
@@ -94,10 +94,7 @@ fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
         root: &global.root,
         id: &args.id,
         process: &process,
-        stdio: match process.terminal {
-            true => Stdio::Terminal,
-            false => Stdio::Inherit,
-        },
+        stdio: streams(process.terminal, args.console_socket.is_some()),
         preserve_fds: inherited.all,
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),

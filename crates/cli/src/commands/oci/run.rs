@@ -1,7 +1,5 @@
 //! `oci run`: create and start in one, and wait for the end.
 
-use runtime::Stdio;
-
 use super::create::{self, request, stdio, write_pid_file};
 use super::descriptors::Inherited;
 use super::global::Global;
@@ -28,7 +26,7 @@ pub(super) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
     let stdio = stdio(&args.create)?;
-    let terminal = matches!(stdio, Stdio::Terminal);
+    let terminal = stdio.is_terminal();
     check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
     let created = runtime::create(request(global, &args.create, inherited, stdio))?;
     if let Err(failure) = write_pid_file(&args.create, &created) {
