@@ -1,9 +1,14 @@
-//! The binary: hands its arguments to the command line and returns its exit code. Nothing else
-//! lives here.
+//! The binary: hands its arguments to the command line and exits with its code. Nothing else lives
+//! here.
 
-use std::process::ExitCode;
+#![no_main]
 
-fn main() -> ExitCode {
-    let code = cli::main(std::env::args_os());
-    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+sys::entry!(run);
+
+#[allow(
+    clippy::exit,
+    reason = "the end of the program, where buffered output is written"
+)]
+fn run() -> ! {
+    std::process::exit(cli::main(std::env::args_os()))
 }

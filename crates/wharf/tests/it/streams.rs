@@ -141,3 +141,23 @@ fn a_program_can_open_its_standard_streams_again_by_name() {
         ("out\n", "err\n")
     );
 }
+
+#[test]
+fn a_file_of_ours_never_takes_the_place_of_a_closed_stream() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let command = wharf.command();
+    let mut words = vec![command.get_program()];
+    words.extend(command.get_args());
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", r#"exec "$@" <&- 2>&-"#, "sh"])
+        .args(words);
+    let script = "cat; echo done; echo lost >&2; exit 3";
+    shell.args(["run", "--rm", "-i", "host", "sh", "-c", script]);
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n");
+}
