@@ -23,6 +23,21 @@ const NEEDED: &[Needed] = &[
         why: "kills commands at their system calls",
     },
     Needed {
+        program: "docker-registry",
+        package: "docker-registry",
+        why: "images are pulled from it and pushed to it",
+    },
+    Needed {
+        program: "skopeo",
+        package: "skopeo",
+        why: "what it copies we pull, and what we push it reads",
+    },
+    Needed {
+        program: "openssl",
+        package: "openssl",
+        why: "makes certificates for registries",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::commands::{
     attach, chroot, create, exec, image, images, info, init, inspect, kill, logs, monitor, oci,
-    pause, ps, remove, rm, rmi, run, start, stop, unshare, version, wait,
+    pause, ps, pull, remove, rm, rmi, run, start, stop, unshare, version, wait,
 };
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -135,6 +135,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "attach" => with(verb, words, |args| attach::attach(args, context)),
         "inspect" => with(verb, words, |args| inspect::inspect(args, context)),
         "wait" => with(verb, words, |args| wait::wait(args, context)),
+        "pull" => with(verb, words, |args| pull::pull(args, context)),
         "images" => with(verb, words, |args| images::images(args, context)),
         "rmi" => with(verb, words, |args| rmi::rmi(args, context)),
         "image" => image::image(words, context),

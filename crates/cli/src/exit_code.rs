@@ -36,6 +36,8 @@ impl RunError for runtime::Error {
     }
 }
 
+impl RunError for image::Error {}
+
 impl RunError for crate::attach::Error {}
 
 impl Failure {

@@ -3,8 +3,8 @@
 use clap::CommandFactory;
 
 use crate::commands::{
-    attach, chroot, create, exec, image, images, info, inspect, kill, logs, pause, ps, rm, rmi,
-    run, start, stop, unshare, version, wait,
+    attach, chroot, create, exec, image, images, info, inspect, kill, logs, pause, ps, pull, rm,
+    rmi, run, start, stop, unshare, version, wait,
 };
 use crate::exit_code::Failure;
 use crate::output;
@@ -35,6 +35,7 @@ Containers:
   rm        Remove containers
 
 Images:
+  pull      Bring an image from a registry
   images    List images
   image     Make an image from the host's files, list, remove
   rmi       Remove images
@@ -84,6 +85,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "attach" => attach::Args::command(),
         "inspect" => inspect::Args::command(),
         "wait" => wait::Args::command(),
+        "pull" => pull::Args::command(),
         "images" => images::Args::command(),
         "image" => image::Args::command(),
         "rmi" => rmi::Args::command(),

@@ -14,9 +14,11 @@ mod foreground;
 mod help;
 mod human;
 mod output;
+mod progress;
 mod sealed;
 mod several;
 pub mod terminal;
+mod threads;
 mod usage;
 
 pub use dispatch::main;

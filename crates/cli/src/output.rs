@@ -111,6 +111,17 @@ pub(crate) fn format(text: &str) -> Result<Format, String> {
     }
 }
 
+/// `--format` of a verb whose output is no table, as a value for clap.
+pub(crate) fn text_or_json(text: &str) -> Result<Format, String> {
+    match text {
+        "text" => Ok(Format::Table),
+        "json" | "{{json .}}" => Ok(Format::Json),
+        _ => Err(format!(
+            "the format {text:?} is not supported: text or json"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

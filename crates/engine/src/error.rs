@@ -215,12 +215,31 @@ fn of_runtime(error: &runtime::Error) -> Kind {
 fn of_image(error: &image::Error) -> Kind {
     match error {
         image::Error::NotFound { .. } | image::Error::NoSuchFile(_) => Kind::NotFound,
+        image::Error::Registry(error) => of_registry(error),
+        image::Error::NoPlatform { .. } => Kind::NotFound,
+        image::Error::Unusable { .. } => Kind::Unsupported,
         image::Error::Reference { .. }
         | image::Error::Ambiguous { .. }
         | image::Error::BuiltIn { .. }
         | image::Error::NotExecutable { .. }
         | image::Error::SpecialFile(_) => Kind::InvalidArgument,
         image::Error::Io { source, .. } => of_io(source),
+        _ => Kind::Internal,
+    }
+}
+
+fn of_registry(error: &image::registry::Error) -> Kind {
+    use image::registry::Error as Registry;
+    match error {
+        Registry::NotFound { .. } => Kind::NotFound,
+        Registry::Unauthorized { .. } | Registry::Denied { .. } | Registry::Blocked { .. } => {
+            Kind::Forbidden
+        }
+        Registry::Unreachable { .. }
+        | Registry::BrokenOff { .. }
+        | Registry::RateLimited { .. }
+        | Registry::Status { .. } => Kind::Unavailable,
+        Registry::Settings { .. } => Kind::InvalidArgument,
         _ => Kind::Internal,
     }
 }

@@ -16,7 +16,7 @@ mod program;
 pub use container::*;
 pub use error::Error;
 pub use host::Host;
-pub use images::ImageSummary;
+pub use images::{ImageSummary, PullRequest, PullResult, RemovedImage};
 pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;

@@ -94,7 +94,12 @@ impl Images {
 
     /// Makes the directories of an empty store; what is there stays.
     pub(crate) fn create(&self) -> Result<(), Error> {
-        let directories = [self.blobs(), self.layers(), self.host_bases()];
+        let directories = [
+            self.blobs(),
+            self.layers(),
+            self.partials(),
+            self.host_bases(),
+        ];
         for directory in &directories {
             make_directories(directory)?;
         }
@@ -130,6 +135,11 @@ impl Images {
         self.layers().join(diff_id.hex())
     }
 
+    /// Blobs that are not complete yet.
+    pub(crate) fn partials(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
     pub(crate) fn host_bases(&self) -> PathBuf {
         self.root.join("host")
     }
@@ -159,6 +169,15 @@ impl Exclusive<'_> {
             store::atomic_write(&path, bytes, Durability::Durable)?;
         }
         Ok(digest)
+    }
+
+    /// Makes everything in the store durable, before the index says that it is there.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let path = &self.images.root;
+        rustix::fs::openat(CWD, path, flags, Mode::empty())
+            .and_then(rustix::fs::syncfs)
+            .map_err(Error::errno("syncing", path))
     }
 
     /// Removes what crashes left half made.

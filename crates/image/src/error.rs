@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::reference::Malformed;
-use crate::{Digest, unpack};
+use crate::{Digest, registry, unpack};
 
 /// A failed operation: what was being done to which object, and why not.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,37 @@ pub enum Error {
     /// A layer could not be unpacked.
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
+    /// A document or an image that nothing can be done with.
+    #[error("{what} cannot be used: {why}")]
+    Unusable {
+        /// What it is.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no image for this platform.
+    #[error("there is no image for {wanted}, only for {available}")]
+    NoPlatform {
+        /// As asked for.
+        wanted: String,
+        /// What there is.
+        available: String,
+    },
+    /// A stream of content failed.
+    #[error("{what}")]
+    Stream {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something else that was being done at the same time failed.
+    #[error("stopped because something else failed")]
+    Stopped,
+    /// A registry could not be asked, or did not give what was asked for.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
     /// No file of this name is on the host.
     #[error("{} does not exist", .0.display())]
     NoSuchFile(PathBuf),
@@ -176,6 +207,15 @@ impl Error {
             operation,
             path,
             source,
+        }
+    }
+
+    /// For `map_err`: a stream that failed. What a registry said is told in its own words.
+    pub(crate) fn stream(what: &str) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let what = what.to_owned();
+        move |source| match source.downcast::<registry::Error>() {
+            Ok(error) => Self::Registry(error),
+            Err(source) => Self::Stream { what, source },
         }
     }
 

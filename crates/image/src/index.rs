@@ -11,7 +11,20 @@ use spec::image::{
 use store::Durability;
 
 use crate::content::{Exclusive, Images};
-use crate::{Digest, Error, Reference};
+use crate::pull::{Shape, shape};
+use crate::registry::RawManifest;
+use crate::{Digest, Error, Platform, Reference};
+
+/// Annotation of an entry: the digest of the index that its manifest was chosen from.
+const ANNOTATION_INDEX: &str = "org.wharf.index";
+
+/// A manifest that gets names.
+pub(crate) struct Naming<'a> {
+    pub(crate) manifest: &'a RawManifest,
+    pub(crate) platform: &'a Platform,
+    /// That it was chosen from.
+    pub(crate) index: Option<&'a Digest>,
+}
 
 /// The name that an entry gives to its manifest.
 pub(crate) fn name(entry: &Descriptor) -> Option<&str> {
@@ -19,6 +32,11 @@ pub(crate) fn name(entry: &Descriptor) -> Option<&str> {
         .annotations
         .get(ANNOTATION_REF_NAME)
         .map(String::as_str)
+}
+
+/// The index that an entry's manifest was chosen from.
+pub(crate) fn origin(entry: &Descriptor) -> Option<Digest> {
+    entry.annotations.get(ANNOTATION_INDEX)?.parse().ok()
 }
 
 impl Images {
@@ -73,28 +91,86 @@ impl Exclusive<'_> {
             media_type: Some(MEDIA_TYPE_MANIFEST.to_owned()),
             config: descriptor(MEDIA_TYPE_CONFIG, &id, config_bytes.len() as u64),
             layers: layers.collect(),
+            ..Default::default()
         };
         let manifest = to_json("the image's manifest", &manifest)?;
         let digest = self.put_blob(&manifest)?;
         let entry = descriptor(MEDIA_TYPE_MANIFEST, &digest, manifest.len() as u64);
-        self.give_name(&name.to_string(), entry)?;
+        self.give_names(std::slice::from_ref(name), &[entry])?;
         Ok(id)
     }
 
-    /// Lets a name mean this manifest, and no other one.
-    fn give_name(&self, reference: &str, mut entry: Descriptor) -> Result<(), Error> {
-        let mut index = self.images.read_index()?;
-        for other in &mut index.manifests {
-            if name(other) == Some(reference) {
-                other.annotations.remove(ANNOTATION_REF_NAME);
+    /// Puts a document into the store; it is durable when the index is written.
+    pub(crate) fn put_document(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.images.blob(digest);
+        if self.images.read_blob(digest).is_err() {
+            store::atomic_write(&path, bytes, Durability::Boot)?;
+        }
+        Ok(())
+    }
+
+    /// Lets names mean these manifests, and no other ones: those of one index for several
+    /// platforms, as a rule a single one. Gives back whether they meant something else.
+    pub(crate) fn name_images(
+        &self,
+        names: &[Reference],
+        images: &[Naming<'_>],
+    ) -> Result<bool, Error> {
+        let mut entries = Vec::new();
+        for image in images {
+            let RawManifest {
+                bytes,
+                media_type,
+                digest,
+            } = image.manifest;
+            let media_type = match (media_type.as_str(), shape(image.manifest)?) {
+                ("" | "application/json" | "text/plain", Shape::Manifest) => MEDIA_TYPE_MANIFEST,
+                (said, _) => said,
+            };
+            let mut entry = descriptor(media_type, digest, bytes.len() as u64);
+            entry.platform = Some(image.platform.document());
+            let index = image.index.map(ToString::to_string);
+            entry
+                .annotations
+                .extend(index.map(|index| (ANNOTATION_INDEX.to_owned(), index)));
+            entries.push(entry);
+        }
+        self.give_names(names, &entries)
+    }
+
+    /// Lets names mean these manifests, and no other ones.
+    pub(crate) fn give_names(
+        &self,
+        names: &[Reference],
+        entries: &[Descriptor],
+    ) -> Result<bool, Error> {
+        let before = self.images.read_index()?;
+        let mut index = before.clone();
+        for reference in names {
+            let text = reference.to_string();
+            for other in &mut index.manifests {
+                if name(other) == Some(&text) {
+                    other.annotations.remove(ANNOTATION_REF_NAME);
+                }
+            }
+            for entry in entries {
+                let mut entry = entry.clone();
+                entry
+                    .annotations
+                    .insert(ANNOTATION_REF_NAME.to_owned(), text.clone());
+                index.manifests.push(entry);
             }
         }
-        entry
-            .annotations
-            .insert(ANNOTATION_REF_NAME.to_owned(), reference.to_owned());
-        index.manifests.push(entry);
+        if names.is_empty() {
+            index.manifests.extend_from_slice(entries);
+        }
         drop_superfluous(&mut index);
-        self.write_index(&index)
+        let changed = !same_entries(&before, &index);
+        if changed {
+            self.sync()?;
+            self.write_index(&index)?;
+        }
+        Ok(changed)
     }
 
     pub(crate) fn write_index(&self, index: &Index) -> Result<(), Error> {
@@ -102,6 +178,12 @@ impl Exclusive<'_> {
         store::atomic_write(&self.images.index(), &bytes, Durability::Durable)?;
         Ok(())
     }
+}
+
+/// Whether two indexes say the same, in whatever order.
+fn same_entries(a: &Index, b: &Index) -> bool {
+    a.manifests.len() == b.manifests.len()
+        && a.manifests.iter().all(|entry| b.manifests.contains(entry))
 }
 
 /// Drops nameless entries of manifests that have a name, and all but the first of those without.

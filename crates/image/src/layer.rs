@@ -4,16 +4,18 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::content::{Exclusive, Images};
+use crate::decompress::decompressor;
 use crate::digest::Hashing;
+use crate::list::Image;
 use crate::scratch::Scratch;
-use crate::unpack::{self, Rights};
+use crate::unpack::{self, Limits, Rights};
 use crate::{Digest, Error};
 
 /// A complete layer that is not in the store yet.
@@ -56,19 +58,11 @@ impl Layer {
     /// Unpacks the archive, and checks that what was unpacked is what was written.
     fn unpack(&self, rights: Rights) -> Result<(), Error> {
         let path = tree(&self.scratch);
-        let mut builder = std::fs::DirBuilder::new();
-        builder
-            .mode(0o755)
-            .create(&path)
-            .map_err(Error::io("making", &path))?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, &path, flags, Mode::empty())
-            .map_err(Error::errno("opening", &path))?;
+        let root = unpack::make_root(&path)?;
         let archive = blob(&self.scratch);
         let file = File::open(&archive).map_err(Error::io("opening", &archive))?;
         let file = Hashing::new(BufReader::with_capacity(1 << 17, file));
-        let mut rest = unpack::unpack(root.as_fd(), file, rights)?;
-        io::copy(&mut rest, &mut io::sink()).map_err(Error::io("reading", &archive))?;
+        let rest = unpack::unpack(root.as_fd(), file, rights, &Limits::default())?;
         let (_, found, _) = rest.finish();
         if found != self.diff_id {
             return Err(Error::WrongDigest {
@@ -108,4 +102,48 @@ fn sync(directory: PathBuf) -> Result<(), Error> {
     rustix::fs::openat(CWD, &directory, flags, Mode::empty())
         .and_then(rustix::fs::fsync)
         .map_err(Error::errno("syncing", &directory))
+}
+
+impl Images {
+    /// Unpacks a layer whose blob is here and whose directory is not: one of an image for another
+    /// machine, or one that was lost.
+    pub(crate) fn unpack_again(&self, image: &Image, diff_id: &Digest) -> Result<(), Error> {
+        let missing = || Error::MissingLayer {
+            layer: diff_id.clone(),
+            image: image.id.clone(),
+        };
+        let position = image.diff_ids.iter().position(|layer| layer == diff_id);
+        let manifest = self.read_manifest(&image.manifest)?;
+        let layer = position.and_then(|position| manifest.layers.get(position));
+        let path = self.blob(&layer.ok_or_else(missing)?.digest.parse()?);
+        let Ok(file) = File::open(&path) else {
+            return Err(missing());
+        };
+        let scratch = Scratch::new(self.root())?;
+        let place = tree(&scratch);
+        let root = unpack::make_root(&place)?;
+        let stream = decompressor(BufReader::with_capacity(1 << 17, file))
+            .map_err(Error::io("decompressing", &path))?;
+        let rights = Rights::of_process();
+        let rest = unpack::unpack(
+            root.as_fd(),
+            Hashing::new(stream),
+            rights,
+            &Limits::default(),
+        )?;
+        let (_, found, _) = rest.finish();
+        if found != *diff_id {
+            return Err(Error::WrongDigest {
+                what: path.display().to_string(),
+                found,
+                expected: diff_id.clone(),
+            });
+        }
+        rustix::fs::syncfs(&root).map_err(Error::errno("syncing", &place))?;
+        let layer = self.layer(diff_id);
+        match rustix::fs::rename(&place, &layer) {
+            Ok(()) | Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(()),
+            Err(errno) => Err(Error::errno("naming", &layer)(errno)),
+        }
+    }
 }

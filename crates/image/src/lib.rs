@@ -8,6 +8,7 @@
 //! images/oci-layout  index.json        which manifests there are, and their names
 //!       /blobs/sha256/<hex>            manifests, configurations, layer archives
 //!       /layers/<hex of diff id>/      layers unpacked, in overlayfs' own form
+//!       /partial/<hex>                 blobs that are not complete, flocked by their maker
 //!       /host/<key>/                   base layers of the built-in image
 //!       /lock                          flock: shared to use an image, exclusive to change
 //!       /.new-<random>/                things being made, flocked by their maker
@@ -16,6 +17,7 @@
 //! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
 
 mod content;
+mod decompress;
 mod digest;
 mod elf;
 mod error;
@@ -23,8 +25,13 @@ mod from_host;
 pub mod host;
 mod index;
 mod layer;
+mod lease;
 mod list;
+mod platform;
+mod progress;
+mod pull;
 pub mod reference;
+pub mod registry;
 mod remove;
 mod scratch;
 mod script;
@@ -32,12 +39,19 @@ mod stack;
 pub mod tar;
 mod tree;
 pub mod unpack;
+mod usage;
+mod workers;
 
 pub use content::{Exclusive, Images, Shared};
+pub use decompress::Compression;
 pub use digest::Digest;
 pub use error::Error;
 pub use from_host::FromHost;
 pub use list::{Found, Image, NamedBy};
+pub use platform::{NoPlatform, Platform};
+pub use progress::{Event, LayerState, Progress, Silent};
+pub use pull::{InRegistry, Pull, Pulled, Source, Tools, Wanted};
 pub use reference::Reference;
 pub use remove::Removal;
 pub use stack::{Extra, Stack};
+pub use workers::{Job, Workers};

@@ -1,9 +1,9 @@
 //! Which images are here, and what is meant by a name or the beginning of an id.
 
-use spec::image::ContainerDefaults;
+use spec::image::{ContainerDefaults, Descriptor, Index};
 
 use crate::content::Images;
-use crate::{Digest, Error, Reference, host, index};
+use crate::{Digest, Error, Platform, Reference, host, index};
 
 /// Shorter beginnings are taken for names only.
 const SHORTEST_PREFIX: usize = 1;
@@ -15,12 +15,14 @@ pub struct Image {
     pub id: Digest,
     /// The digest of its manifest.
     pub manifest: Digest,
+    /// The digest of the index that it was chosen from, if it came from one.
+    pub index: Option<Digest>,
     /// Its names; empty when another image took the last one.
     pub references: Vec<Reference>,
     /// When it was made (RFC 3339), if it says so.
     pub created: Option<String>,
-    /// The machine it is for, as in `amd64`.
-    pub architecture: String,
+    /// The machine it is for.
+    pub platform: Platform,
     /// The sizes of its layers' archives in bytes.
     pub size: u64,
     /// Its layers, the lowest first.
@@ -54,14 +56,22 @@ impl Images {
     /// # Errors
     /// When a document is damaged or cannot be read.
     pub fn list(&self) -> Result<Vec<Image>, Error> {
+        self.images_of(&self.read_index()?)
+    }
+
+    fn images_of(&self, index: &Index) -> Result<Vec<Image>, Error> {
         let mut images: Vec<Image> = Vec::new();
-        for entry in self.read_index()?.manifests {
+        for entry in &index.manifests {
             let manifest: Digest = entry.digest.parse()?;
-            let reference = index::name(&entry).map(str::parse).transpose()?;
+            let reference = index::name(entry).map(str::parse).transpose()?;
             match images.iter_mut().find(|image| image.manifest == manifest) {
-                Some(image) => image.references.extend(reference),
+                Some(image) => {
+                    image.index = image.index.take().or(index::origin(entry));
+                    image.references.extend(reference);
+                }
                 None => {
                     let mut image = self.read_image(manifest)?;
+                    image.index = index::origin(entry);
                     image.references.extend(reference);
                     images.push(image);
                 }
@@ -77,21 +87,30 @@ impl Images {
     /// [`Error::NotFound`]; [`Error::Ambiguous`]; [`Error::BuiltIn`] for `host`, which is in no
     /// store; [`Error::Reference`] for what is neither a name nor an id.
     pub fn find(&self, name: &str) -> Result<Found, Error> {
+        self.find_for(name, &Platform::host())
+    }
+
+    /// As [`Images::find`], where a name means images for several platforms.
+    ///
+    /// # Errors
+    /// As [`Images::find`].
+    pub fn find_for(&self, name: &str, platform: &Platform) -> Result<Found, Error> {
         if host::is_built_in(name) {
             return Err(Error::BuiltIn {
                 name: name.to_owned(),
             });
         }
-        let images = self.list()?;
-        let reference = name.parse::<Reference>();
+        let index = self.read_index()?;
+        let reference = name.parse::<Reference>().map(Reference::exact);
         if let Ok(wanted) = &reference
-            && let Some(image) = images.iter().find(|image| is_called(image, wanted))
+            && let Some(image) = self.called(&index, wanted, platform)?
         {
             return Ok(Found {
-                image: image.clone(),
+                image,
                 named_by: NamedBy::Reference(wanted.clone()),
             });
         }
+        let images = self.images_of(&index)?;
         if let Some(image) = by_id(&images, name)? {
             return Ok(Found {
                 image: image.clone(),
@@ -106,6 +125,37 @@ impl Images {
         }
     }
 
+    /// The image that a name means; of those for several platforms the one for this. Only the
+    /// documents of images with the name are read.
+    fn called(
+        &self,
+        index: &Index,
+        wanted: &Reference,
+        platform: &Platform,
+    ) -> Result<Option<Image>, Error> {
+        let entries = index.manifests.iter();
+        let called = Index {
+            manifests: entries
+                .filter(|entry| means(entry, wanted))
+                .cloned()
+                .collect(),
+            ..Default::default()
+        };
+        let images = self.images_of(&called)?;
+        let distance = |image: &Image| platform.distance(&image.platform).unwrap_or(u32::MAX);
+        let Some(mut image) = images.into_iter().min_by_key(distance) else {
+            return Ok(None);
+        };
+        let digest = image.manifest.to_string();
+        let same = index
+            .manifests
+            .iter()
+            .filter(|entry| entry.digest == digest);
+        let references = same.filter_map(index::name).map(str::parse);
+        image.references = references.collect::<Result<_, _>>()?;
+        Ok(Some(image))
+    }
+
     fn read_image(&self, manifest_digest: Digest) -> Result<Image, Error> {
         let manifest = self.read_manifest(&manifest_digest)?;
         let id: Digest = manifest.config.digest.parse()?;
@@ -114,9 +164,14 @@ impl Images {
         Ok(Image {
             id,
             manifest: manifest_digest,
+            index: None,
             references: Vec::new(),
             created: config.created,
-            architecture: config.architecture,
+            platform: Platform::new(
+                &config.os,
+                &config.architecture,
+                config.variant.as_deref().unwrap_or_default(),
+            ),
             size: manifest.layers.iter().map(|layer| layer.size).sum(),
             diff_ids: diff_ids.collect::<Result<_, _>>()?,
             config: config.config,
@@ -124,15 +179,22 @@ impl Images {
     }
 }
 
-/// Whether a name means an image; with a digest, it is the digest that counts.
-fn is_called(image: &Image, wanted: &Reference) -> bool {
+/// Whether an entry is meant by a name; with a digest, it is the digest that counts.
+fn means(entry: &Descriptor, wanted: &Reference) -> bool {
+    let Some(name) = index::name(entry) else {
+        return false;
+    };
     match wanted.digest() {
+        None => name == wanted.to_string(),
         Some(digest) => {
-            let repository = wanted.familiar_repository();
-            let same = |one: &Reference| one.familiar_repository() == repository;
-            image.manifest == *digest && image.references.iter().any(same)
+            let is_meant =
+                entry.digest == digest.to_string() || index::origin(entry).as_ref() == Some(digest);
+            let repository = |name: &Reference| name.familiar_repository();
+            let same = name
+                .parse()
+                .is_ok_and(|name| repository(&name) == repository(wanted));
+            is_meant && same
         }
-        None => image.references.contains(wanted),
     }
 }
 

@@ -72,9 +72,36 @@ impl Reference {
         self.with_suffix(self.familiar_repository())
     }
 
+    /// The registry, as `docker.io` or `localhost:5000`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository within its registry, as `library/tiny`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The tag, if it has one; a name with a digest need not.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
+    }
+
+    /// The name without its tag, if it has a digest, which says all.
+    pub fn exact(mut self) -> Self {
+        if self.digest.is_some() {
+            self.tag = None;
+        }
+        self
+    }
+
+    /// The same name with another tag.
+    pub fn with_tag(&self, tag: &str) -> Self {
+        Self {
+            tag: Some(tag.to_owned()),
+            digest: None,
+            ..self.clone()
+        }
     }
 
     /// The digest of the manifest that is meant, if it is said.

@@ -1,7 +1,7 @@
 //! Removing names and images, and what nothing refers to any more.
 //!
 //! The index is written first; what lies about without being referred to is garbage from then on,
-//! and a later sweep takes what a crash left of it.
+//! and a later prune takes what a crash left of it. What a container or a pull uses stays.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,30 @@ use std::path::{Path, PathBuf};
 use crate::content::Exclusive;
 use crate::list::{Found, Image, NamedBy};
 use crate::scratch::Scratch;
-use crate::{Digest, Error, Reference, host, index};
+use crate::{Digest, Error, Reference, host, index, lease, pull, usage};
 
-/// What a removal did, as `rmi` tells it.
+/// What a removal did, as `rmi` and `image prune` tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removal {
     /// Names that mean nothing any more.
     pub untagged: Vec<Reference>,
     /// Ids of images that are gone, and diff ids of layers that went with them.
     pub deleted: Vec<Digest>,
+    /// Bytes on the disk that are free now.
+    pub freed: u64,
+}
+
+/// Paths of the store, by what they are.
+#[derive(Debug, Default)]
+struct Parts {
+    blobs: BTreeSet<PathBuf>,
+    layers: BTreeSet<PathBuf>,
 }
 
 impl Exclusive<'_> {
     /// Takes a name from an image, or all of them when it was asked for by its id. With its last
-    /// name goes the image, and what no other image needs; the layers in `in_use` (directories, as
-    /// in a [`crate::Stack`]) stay, for a later [`Exclusive::sweep`].
+    /// name goes the image, and what no other image, lease or directory in `in_use` (as in a
+    /// [`crate::Stack`]) needs.
     ///
     /// Whether an image may be removed at all is not decided here.
     ///
@@ -45,87 +54,102 @@ impl Exclusive<'_> {
             let named = |name| untagged.iter().any(|gone| gone.to_string() == name);
             entry.digest != manifest || !(is_gone || index::name(entry).is_some_and(named))
         });
+        let candidates = match is_gone {
+            true => self.parts(std::slice::from_ref(image))?,
+            false => Parts::default(),
+        };
         self.write_index(&index)?;
-        let layers = self.collect(in_use)?;
-        let gone: Vec<Digest> = is_gone.then(|| image.id.clone()).into_iter().collect();
-        Ok(Removal {
-            untagged,
-            deleted: gone.into_iter().chain(layers).collect(),
-        })
+        let mut removal = self.free(candidates, in_use)?;
+        if is_gone {
+            removal.deleted.insert(0, image.id.clone());
+        }
+        removal.untagged = untagged;
+        Ok(removal)
     }
 
-    /// Removes everything that no image refers to, what crashes left half made, and base layers
-    /// of the built-in image that are out of date; the directories in `in_use` stay.
+    /// Removes everything that no image, lease or directory in `in_use` refers to: what crashes
+    /// and pulls that were cut off left, and base layers of the built-in image that are out of
+    /// date.
     ///
     /// # Errors
     /// When something cannot be read or removed.
-    pub fn sweep(&self, in_use: &[PathBuf]) -> Result<(), Error> {
+    pub fn sweep(&self, in_use: &[PathBuf]) -> Result<Removal, Error> {
         self.sweep_unfinished()?;
-        self.collect(in_use)?;
+        let everything = Parts {
+            blobs: entries(&self.images.blobs())?.into_iter().collect(),
+            layers: entries(&self.images.layers())?.into_iter().collect(),
+        };
+        let mut removal = self.free(everything, in_use)?;
+        removal.freed += pull::sweep_partials(self.images)?;
         let current = host::base(self.images)?;
         for base in entries(&self.images.host_bases())? {
             if base != current && !in_use.contains(&base) {
-                self.discard(&base)?;
+                removal.freed += self.discard(&base)?;
             }
         }
-        Ok(())
+        Ok(removal)
     }
 
-    /// Removes a directory. It loses its name first: nobody may ever take half of it for a layer.
-    fn discard(&self, path: &Path) -> Result<(), Error> {
+    /// Removes a directory; gives back what it took on the disk. It loses its name first: nobody
+    /// may ever take half of it for a layer.
+    fn discard(&self, path: &Path) -> Result<u64, Error> {
         let scratch = Scratch::new(self.images.root())?;
         let aside = scratch.path().join("tree");
         rustix::fs::rename(path, &aside).map_err(Error::errno("removing", path))?;
+        let size = usage::of_tree(&aside)?;
         store::remove_tree(&aside)?;
-        Ok(())
+        Ok(size)
     }
 
-    /// Removes blobs and layers that no image refers to; gives back the layers.
-    fn collect(&self, in_use: &[PathBuf]) -> Result<Vec<Digest>, Error> {
-        let images = self.images.list()?;
-        let layers: BTreeSet<PathBuf> = images
-            .iter()
-            .flat_map(|image| self.layers_of(image))
-            .collect();
-        let mut blobs = BTreeSet::new();
-        for image in &images {
-            blobs.extend(self.blobs_of(image)?);
-        }
-        let mut gone = Vec::new();
-        for layer in entries(&self.images.layers())? {
-            if layers.contains(&layer) || in_use.contains(&layer) {
+    /// Removes those of the candidates that nobody uses.
+    fn free(&self, candidates: Parts, in_use: &[PathBuf]) -> Result<Removal, Error> {
+        let used = self.parts(&self.images.list()?)?;
+        let protected = lease::protected(self.images)?;
+        let is_free = |path: &PathBuf, used: &BTreeSet<PathBuf>| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_protected = name.is_some_and(|name| protected.contains(name));
+            !used.contains(path) && !is_protected && !in_use.contains(path)
+        };
+        let mut removal = Removal::default();
+        for layer in candidates.layers {
+            if !is_free(&layer, &used.layers) || !layer.exists() {
                 continue;
             }
-            self.discard(&layer)?;
+            removal.freed += self.discard(&layer)?;
             let name = layer.file_name().and_then(|name| name.to_str());
-            gone.extend(name.and_then(Digest::from_hex));
+            removal.deleted.extend(name.and_then(Digest::from_hex));
         }
-        for blob in entries(&self.images.blobs())? {
-            if !blobs.contains(&blob) {
+        for blob in candidates.blobs {
+            if is_free(&blob, &used.blobs) && blob.exists() {
+                removal.freed += usage::of_tree(&blob)?;
                 store::remove_tree(&blob)?;
             }
         }
-        Ok(gone)
+        Ok(removal)
     }
 
-    fn layers_of(&self, image: &Image) -> Vec<PathBuf> {
-        image
-            .diff_ids
-            .iter()
-            .map(|diff_id| self.images.layer(diff_id))
-            .collect()
-    }
-
-    fn blobs_of(&self, image: &Image) -> Result<Vec<PathBuf>, Error> {
-        let manifest = self.images.read_manifest(&image.manifest)?;
-        let mut blobs = vec![
-            self.images.blob(&image.manifest),
-            self.images.blob(&image.id),
-        ];
-        for layer in &manifest.layers {
-            blobs.push(self.images.blob(&layer.digest.parse()?));
+    /// Everything that images consist of.
+    fn parts(&self, images: &[Image]) -> Result<Parts, Error> {
+        let mut parts = Parts::default();
+        for image in images {
+            let manifest = self.images.read_manifest(&image.manifest)?;
+            parts.blobs.extend([
+                self.images.blob(&image.manifest),
+                self.images.blob(&image.id),
+            ]);
+            let index = image.index.iter();
+            parts
+                .blobs
+                .extend(index.map(|digest| self.images.blob(digest)));
+            for layer in &manifest.layers {
+                parts.blobs.insert(self.images.blob(&layer.digest.parse()?));
+            }
+            let layers = image.diff_ids.iter();
+            parts
+                .layers
+                .extend(layers.map(|diff_id| self.images.layer(diff_id)));
         }
-        Ok(blobs)
+        Ok(parts)
     }
 }
 

@@ -66,6 +66,21 @@ pub(crate) fn sweep(parent: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The directories below `parent` whose makers are alive.
+pub(crate) fn held(parent: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(parent).map_err(Error::io("reading", parent))? {
+        let entry = entry.map_err(Error::io("reading", parent))?;
+        let name = entry.file_name();
+        let is_ours = name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_ours && is_directory && lock(&entry.path())?.is_none() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Locks a directory; `None` when somebody else has it, or it is gone.
 fn lock(path: &Path) -> Result<Option<OwnedFd>, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

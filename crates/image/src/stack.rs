@@ -6,7 +6,7 @@ use spec::image::ContainerDefaults;
 
 use crate::content::Shared;
 use crate::list::{Image, NamedBy};
-use crate::{Digest, Error, host};
+use crate::{Digest, Error, Platform, host};
 
 /// The read-only part of a root file system.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +37,24 @@ impl Shared<'_> {
     /// beginning of an id.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`], and [`Error::MissingLayer`].
-    pub fn stack(&self, name: &str) -> Result<Stack, Error> {
+    /// [`Error::NotFound`], [`Error::Ambiguous`], and [`Error::MissingLayer`]; with a `platform`,
+    /// also when the image that is here is for another one.
+    pub fn stack(&self, name: &str, platform: Option<&Platform>) -> Result<Stack, Error> {
         if host::is_built_in(name) {
             return host::stack(self.images);
         }
-        let found = self.images.find(name)?;
+        let found = match platform {
+            None => self.images.find(name)?,
+            Some(wanted) => self.images.find_for(name, wanted)?,
+        };
+        if let Some(wanted) = platform
+            && wanted.distance(&found.image.platform).is_none()
+        {
+            // One for the right platform may be elsewhere.
+            return Err(Error::NotFound {
+                name: format!("{name} for {wanted}"),
+            });
+        }
         let name = match found.named_by {
             NamedBy::Reference(reference) => reference.familiar(),
             NamedBy::Id => found.image.id.to_string(),
@@ -55,10 +67,7 @@ impl Shared<'_> {
         for diff_id in image.diff_ids.iter().rev() {
             let layer = self.images.layer(diff_id);
             if !layer.is_dir() {
-                return Err(Error::MissingLayer {
-                    layer: diff_id.clone(),
-                    image: image.id.clone(),
-                });
+                self.images.unpack_again(image, diff_id)?;
             }
             root.push(layer);
         }

@@ -27,7 +27,7 @@ fn request(tag: &str, binaries: &[&Path]) -> FromHost {
 
 /// The only layer of an image.
 fn layer(images: &Images, name: &str) -> PathBuf {
-    let stack = images.share().unwrap().stack(name).unwrap();
+    let stack = images.share().unwrap().stack(name, None).unwrap();
     let [layer] = stack.root.as_slice() else {
         panic!("{stack:?}");
     };
@@ -95,7 +95,7 @@ fn the_configuration_runs_the_first_program() {
     let (_directory, images) = store();
     let binaries = ["/bin/ls", "/usr/bin/env"].map(Path::new);
     let id = images.from_host(&request("tiny", &binaries)).unwrap();
-    let stack = images.share().unwrap().stack("tiny:latest").unwrap();
+    let stack = images.share().unwrap().stack("tiny:latest", None).unwrap();
     assert_eq!(stack.id, Some(id));
     assert_eq!(stack.name, "tiny:latest");
     assert_eq!(stack.config.cmd, ["/bin/ls"]);

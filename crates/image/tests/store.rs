@@ -107,7 +107,7 @@ fn by_its_id_an_image_loses_all_names() {
 fn a_layer_in_use_stays_until_it_is_not() {
     let (directory, images) = store();
     make(&images, "a", "/bin/ls");
-    let layers = images.share().unwrap().stack("a").unwrap().root;
+    let layers = images.share().unwrap().stack("a", None).unwrap().root;
     let store = images.exclude().unwrap();
     let removal = store.remove(&images.find("a").unwrap(), &layers).unwrap();
     assert_eq!(removal.deleted.len(), 1);
@@ -119,12 +119,23 @@ fn a_layer_in_use_stays_until_it_is_not() {
 }
 
 #[test]
-fn an_image_whose_layer_is_lost_says_so() {
+fn a_layer_that_is_lost_is_unpacked_again_while_its_blob_is_there() {
     let (directory, images) = store();
     make(&images, "a", "/bin/ls");
-    let layers = directory.path().join("layers");
-    std::fs::remove_dir_all(&layers).unwrap();
-    let error = images.share().unwrap().stack("a").unwrap_err();
+    let root = images.share().unwrap().stack("a", None).unwrap().root;
+    std::fs::remove_dir_all(&root[0]).unwrap();
+    let again = images.share().unwrap().stack("a", None).unwrap().root;
+    assert_eq!(again, root);
+    assert!(root[0].join("usr/bin/ls").exists() || root[0].join("bin/ls").exists());
+    std::fs::remove_dir_all(&root[0]).unwrap();
+    std::fs::remove_file(
+        directory
+            .path()
+            .join("blobs/sha256")
+            .join(root[0].file_name().unwrap()),
+    )
+    .unwrap();
+    let error = images.share().unwrap().stack("a", None).unwrap_err();
     assert!(matches!(error, Error::MissingLayer { .. }), "{error}");
 }
 

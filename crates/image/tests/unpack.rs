@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use wharf_image::tar::{Entry, Kind, Writer};
-use wharf_image::unpack::{Error, Rights, unpack};
+use wharf_image::unpack::{Error, Limits, Rights, unpack};
 
 fn is_root() -> bool {
     let root = Rights::of_process() == Rights::Root;
@@ -59,7 +59,7 @@ impl Layer {
         let root = place.path().join("root");
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let root = rustix::fs::openat(CWD, &root, flags, Mode::empty()).unwrap();
-        let result = unpack(root.as_fd(), archive.as_slice(), rights).map(drop);
+        let result = unpack(root.as_fd(), archive.as_slice(), rights, &Limits::default()).map(drop);
         Self { place, result }
     }
 

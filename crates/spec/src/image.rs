@@ -1,5 +1,6 @@
-//! The documents of an image (image-spec 1.1: index, manifest, configuration), as far as wharf
-//! reads and writes them. Where blobs are kept and verified lives in the image crate.
+//! The documents of an image (image-spec 1.1: index, manifest, configuration; Docker's schema 2,
+//! which has the same shape), as far as wharf reads and writes them. Where blobs are kept and
+//! verified lives in the image crate.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,17 @@ pub const MEDIA_TYPE_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+jso
 pub const MEDIA_TYPE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a layer that is a plain tar archive.
 pub const MEDIA_TYPE_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// Media type of a layer compressed with gzip.
+pub const MEDIA_TYPE_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// Media type of a layer compressed with zstd.
+pub const MEDIA_TYPE_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+/// Docker's media type of an index.
+pub const MEDIA_TYPE_DOCKER_LIST: &str =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
+/// Docker's media type of a manifest.
+pub const MEDIA_TYPE_DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's media type of an image's configuration.
+pub const MEDIA_TYPE_DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// Annotation that names an image within an index.
 pub const ANNOTATION_REF_NAME: &str = "org.opencontainers.image.ref.name";
 
@@ -29,9 +41,31 @@ pub struct Descriptor {
     pub digest: String,
     /// Bytes of the blob.
     pub size: u64,
+    /// What an image in an index runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// Metadata of any kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// What an image runs on (image-index.md, `platform`), in Go's words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// The CPU: `amd64`, `arm64`.
+    pub architecture: String,
+    /// The operating system: `linux`.
+    pub os: String,
+    /// The generation of the CPU: `v8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The version of the operating system.
+    #[serde(
+        default,
+        rename = "os.version",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub os_version: Option<String>,
 }
 
 /// A list of manifests (image-index.md).
@@ -43,8 +77,14 @@ pub struct Index {
     /// [`MEDIA_TYPE_INDEX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What kind of artifact it is, when it is no image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The manifests.
     pub manifests: Vec<Descriptor>,
+    /// The manifest that this one is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
 }
 
 /// What an image consists of (manifest.md).
@@ -56,10 +96,19 @@ pub struct Manifest {
     /// [`MEDIA_TYPE_MANIFEST`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What kind of artifact it is, when it is no image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers, lowest first.
     pub layers: Vec<Descriptor>,
+    /// The manifest that this one is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Metadata of any kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// An image's configuration (config.md).
@@ -72,8 +121,22 @@ pub struct ImageConfig {
         deserialize_with = "empty_is_none"
     )]
     pub created: Option<String>,
+    /// Who made it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty_is_none"
+    )]
+    pub author: Option<String>,
     /// The CPU, in Go's words: `amd64`, `arm64`.
     pub architecture: String,
+    /// The generation of the CPU: `v8`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty_is_none"
+    )]
+    pub variant: Option<String>,
     /// The operating system, `linux`.
     pub os: String,
     /// What a container of the image starts with.
@@ -107,6 +170,12 @@ pub struct History {
     /// By which command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// What its maker says about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// Whether the step made no layer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
@@ -158,6 +227,9 @@ pub struct ContainerDefaults {
         deserialize_with = "empty_is_none"
     )]
     pub stop_signal: Option<String>,
+    /// What wharf does nothing with and hands on: ports, volumes, health checks and the like.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, serde_json::Value>,
 }
 
 impl Index {

@@ -3,12 +3,16 @@
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::flags::container::ContainerFlags;
+use crate::flags::image::ImageFlags;
 use crate::output;
 
 /// Make a container without starting it
 #[derive(Debug, clap::Parser)]
 #[command(name = "create", disable_help_flag = true)]
 pub(crate) struct Args {
+    /// Where its image comes from
+    #[command(flatten)]
+    image: ImageFlags,
     /// What the container shall be
     #[command(flatten)]
     container: ContainerFlags,
@@ -21,7 +25,7 @@ pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
         return Err(Failure::usage(why));
     }
     let config = args.container.config(context, true)?;
-    let created = context.engine()?.create(config).map_err(Failure::of_run)?;
+    let created = args.image.create(&context.engine()?, config, context)?;
     output::print(&format!("{}\n", created.record().id));
     created.leave().map_err(Failure::of_run)?;
     Ok(0)

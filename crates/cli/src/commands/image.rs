@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 
-use super::{images, rmi};
+use super::{images, pull, rmi};
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::exit_code::Failure;
@@ -25,6 +25,8 @@ enum Verb {
     /// List images
     #[command(visible_alias = "list")]
     Ls(images::Args),
+    /// Bring an image from a registry
+    Pull(pull::Args),
     /// Remove images
     Rm(rmi::Args),
 }
@@ -52,6 +54,7 @@ pub(crate) fn image(words: &[String], context: &Context) -> Result<i32, Failure>
     match verb {
         "from-host" => with("image from-host", rest, |args| from_host(&args, context)),
         "ls" | "list" => with("image ls", rest, |args| images::images(args, context)),
+        "pull" => with("image pull", rest, |args| pull::pull(args, context)),
         "rm" => with("image rm", rest, |args| rmi::rmi(args, context)),
         "" | "--help" | "-h" => {
             let mut command = Args::command().bin_name("wharf image");

@@ -15,6 +15,7 @@ pub(crate) mod monitor;
 pub(crate) mod oci;
 pub(crate) mod pause;
 pub(crate) mod ps;
+pub(crate) mod pull;
 pub(crate) mod remove;
 pub(crate) mod rm;
 pub(crate) mod rmi;

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::detach_keys::DetachKeys;
 use crate::exit_code::Failure;
 use crate::flags::container::ContainerFlags;
+use crate::flags::image::ImageFlags;
 use crate::foreground::{self, Wishes};
 use crate::output;
 
@@ -20,6 +21,9 @@ pub(crate) struct Args {
     /// Pass signals on
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     sig_proxy: bool,
+    /// Where its image comes from
+    #[command(flatten)]
+    image: ImageFlags,
     /// What the container shall be
     #[command(flatten)]
     container: ContainerFlags,
@@ -40,7 +44,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     }
     let config = args.container.config(context, !args.detach)?;
     let engine = context.engine()?;
-    let created = engine.create(config).map_err(Failure::of_run)?;
+    let created = args.image.create(&engine, config, context)?;
     let streams = (!args.detach).then(|| wishes.streams());
     let started = engine
         .start_created(created, streams)

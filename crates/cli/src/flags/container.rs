@@ -206,6 +206,7 @@ impl ContainerFlags {
             init: self.init,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
+            platform: None,
             log: log(self.log_driver.as_deref(), &self.log_opt).map_err(usage)?,
         })
     }

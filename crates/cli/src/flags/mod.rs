@@ -4,8 +4,11 @@
 pub(crate) mod container;
 pub(crate) mod duration;
 pub(crate) mod environment;
+pub(crate) mod image;
 pub(crate) mod mount;
 pub(crate) mod namespace;
+pub(crate) mod pull;
+pub(crate) mod registry;
 pub(crate) mod security;
 pub(crate) mod size;
 pub(crate) mod ulimit;

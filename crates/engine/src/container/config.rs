@@ -16,6 +16,8 @@ pub struct ContainerConfig {
     pub name: Option<String>,
     /// What its root filesystem is.
     pub root: Root,
+    /// The platform of the image, as `linux/arm64`; this machine's without.
+    pub platform: Option<String>,
     /// Arguments, which take the place of the image's command.
     pub command: Vec<String>,
     /// Takes the place of the image's entry point; an empty list removes it.

@@ -50,7 +50,7 @@ impl Engine {
         let images = self.image_store();
         // An image stays what it is until the record says that it is in use.
         let shared = images.share()?;
-        let base = base_of(&config.root, &shared)?;
+        let base = base_of(&config, &shared)?;
         let id = Id::random();
         let hostname = config
             .hostname
@@ -130,9 +130,9 @@ impl Engine {
 }
 
 /// The layers and the words of an image or a directory.
-fn base_of(root: &Root, images: &image::Shared<'_>) -> Result<Base, Error> {
-    match root {
-        Root::Image(reference) => images::base(images, reference),
+fn base_of(config: &ContainerConfig, images: &image::Shared<'_>) -> Result<Base, Error> {
+    match &config.root {
+        Root::Image(reference) => images::base(images, reference, config.platform.as_deref()),
         Root::Directory { path, writable } => {
             check_directory(path)?;
             let layers = match writable {

@@ -37,5 +37,6 @@ pub(super) fn config(selection: &Selection, diff_id: &Digest, epoch: i64) -> Ima
             created_by: Some(format!("wharf image from-host {}", binaries.join(" "))),
             ..Default::default()
         }],
+        ..Default::default()
     }
 }

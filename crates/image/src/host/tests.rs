@@ -11,7 +11,7 @@ use super::*;
 fn made() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let images = Images::new(directory.path());
-    let stack = images.share().unwrap().stack(NAME).unwrap();
+    let stack = images.share().unwrap().stack(NAME, None).unwrap();
     let base = stack.root.first().unwrap().clone();
     (directory, base)
 }
@@ -118,7 +118,7 @@ fn program_directories_are_what_they_are_on_the_host() {
     let stack = Images::new(directory.path())
         .share()
         .unwrap()
-        .stack("host")
+        .stack("host", None)
         .unwrap();
     let extra = |name: &str| {
         let path = Path::new("/").join(name);
@@ -182,7 +182,7 @@ fn a_second_use_makes_nothing() {
     let (directory, base) = made();
     let before = base.metadata().unwrap();
     let images = Images::new(directory.path());
-    let again = images.share().unwrap().stack("host:latest").unwrap();
+    let again = images.share().unwrap().stack("host:latest", None).unwrap();
     let after = again.root.first().unwrap().metadata().unwrap();
     assert_eq!(
         (after.ino(), after.ctime_nsec()),

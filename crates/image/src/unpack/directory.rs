@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::error::failed;
+use super::limits::{Limited, Limits};
 use super::name::{Place, place};
 use super::whiteout::{self, Mark};
 use super::{Error, Rights, attributes, make};
@@ -17,20 +18,41 @@ use crate::tar::{Entry, Kind, Reader};
 /// Of a directory that the layer uses without describing it.
 const IMPLIED_MODE: u32 = 0o755;
 
-/// Unpacks the archive in `stream` into the empty directory `root`, and gives back the stream,
-/// which may hold more bytes behind the archive.
+/// Makes the directory of a layer and opens it.
+///
+/// # Errors
+/// When it is there already, or cannot be made.
+pub fn make_root(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::mkdir(path, Mode::from_raw_mode(IMPLIED_MODE))
+        .and_then(|()| rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()))
+        .map_err(|errno| failed("making", path, errno))
+}
+
+/// Unpacks the archive in `stream` into the empty directory `root`, reads the stream to its end
+/// and gives it back.
 ///
 /// # Errors
 /// At the first member that is refused or fails; what was unpacked before it stays.
-pub fn unpack<R: Read>(root: BorrowedFd<'_>, stream: R, rights: Rights) -> Result<R, Error> {
+pub fn unpack<R: Read>(
+    root: BorrowedFd<'_>,
+    stream: R,
+    rights: Rights,
+    limits: &Limits,
+) -> Result<R, Error> {
     let mut unpacking = Unpacking {
         root,
         rights,
         parent: None,
         directories: BTreeMap::from([(PathBuf::new(), implied(Path::new("")))]),
     };
-    let mut archive = Reader::new(stream);
+    let mut archive = Reader::new(Limited::new(stream, limits));
+    let mut entries = 0;
     while let Some(entry) = archive.next_entry()? {
+        entries += 1;
+        if entries > limits.entries {
+            return Err(Error::TooMany(limits.entries));
+        }
         attributes::check(&entry)?;
         match place(&entry.path)? {
             Some(place) => unpacking.member(entry, &place, &mut archive)?,
@@ -46,7 +68,9 @@ pub fn unpack<R: Read>(root: BorrowedFd<'_>, stream: R, rights: Rights) -> Resul
         }
     }
     unpacking.finish()?;
-    Ok(archive.into_inner())
+    let mut rest = archive.into_inner();
+    std::io::copy(&mut rest, &mut std::io::sink()).map_err(Error::Stream)?;
+    Ok(rest.into_inner())
 }
 
 fn implied(path: &Path) -> Entry {

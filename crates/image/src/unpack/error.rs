@@ -35,6 +35,9 @@ pub enum Error {
         /// The attribute's.
         name: String,
     },
+    /// More members than are allowed.
+    #[error("the layer has more than {0} members")]
+    TooMany(u64),
     /// The kernel refused an operation.
     #[error("{operation} {} of the layer", .path.display())]
     Member {

@@ -9,11 +9,13 @@
 mod attributes;
 mod directory;
 mod error;
+mod limits;
 mod make;
 mod name;
 mod rights;
 mod whiteout;
 
-pub use directory::unpack;
+pub use directory::{make_root, unpack};
 pub use error::Error;
+pub use limits::Limits;
 pub use rights::Rights;

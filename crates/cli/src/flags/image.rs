@@ -1,0 +1,99 @@
+//! The image of a new container: pulled when it is wanted or missing. Shared by `run` and
+//! `create`.
+
+use engine::{ContainerConfig, Created, Engine, PullRequest, Root};
+use image::Tools;
+
+use super::pull::PullFlags;
+use super::registry::RegistryFlags;
+use crate::context::Context;
+use crate::exit_code::Failure;
+use crate::output::{self, Format};
+use crate::progress::{self, Wish};
+use crate::threads::Threads;
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Policy {
+    /// Before each use.
+    Always,
+    /// When it is not here.
+    Missing,
+    /// Not at all.
+    Never,
+}
+
+/// Where the image of a container comes from.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ImageFlags {
+    /// When the image is pulled
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
+    pull: Policy,
+    /// Do not show how a pull goes on
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    which: PullFlags,
+    #[command(flatten)]
+    registry: RegistryFlags,
+}
+
+impl ImageFlags {
+    /// Makes a container, and gets its image first if need be. All threads that helped with it
+    /// are gone afterwards.
+    pub(crate) fn create(
+        &self,
+        engine: &Engine,
+        mut config: ContainerConfig,
+        context: &Context,
+    ) -> Result<Created, Failure> {
+        config.platform = self.which.platform.as_ref().map(ToString::to_string);
+        let Root::Image(name) = config.root.clone() else {
+            return engine.create(config).map_err(Failure::of_run);
+        };
+        if image::host::is_built_in(&name) || self.pull == Policy::Never {
+            return engine.create(config).map_err(Failure::of_run);
+        }
+        if self.pull == Policy::Missing {
+            // A present image costs nothing but this.
+            match engine.create(config.clone()) {
+                Err(engine::Error::Image(image::Error::NotFound { .. })) => {}
+                created => return created.map_err(Failure::of_run),
+            }
+            let settings = self.registry.settings(context);
+            for candidate in settings.candidates(&name).map_err(Failure::of_run)? {
+                config.root = Root::Image(candidate.to_string());
+                match engine.create(config.clone()) {
+                    Err(engine::Error::Image(image::Error::NotFound { .. })) => {}
+                    created => return created.map_err(Failure::of_run),
+                }
+            }
+            if !self.quiet {
+                let text = format!("Unable to find image '{name}' locally\n");
+                output::stderr_bytes(text.as_bytes());
+            }
+        }
+        config.root = Root::Image(self.get(engine, &name, context)?);
+        engine.create(config).map_err(Failure::of_run)
+    }
+
+    /// Pulls the image; gives back what it is called.
+    fn get(&self, engine: &Engine, name: &str, context: &Context) -> Result<String, Failure> {
+        let show = progress::show(Wish {
+            quiet: self.quiet,
+            format: Format::Table,
+            on_stderr: true,
+        });
+        let request = PullRequest {
+            image: name.to_owned(),
+            wanted: self.which.wanted(),
+            limits: self.which.limits(),
+        };
+        let tools = Tools {
+            workers: &Threads,
+            progress: show.as_ref(),
+        };
+        let pulled = engine.pull(&request, &self.registry.settings(context), tools);
+        pulled.map(|pulled| pulled.name).map_err(Failure::of_run)
+    }
+}

@@ -1,0 +1,93 @@
+//! Pulling images.
+
+use image::registry::{Access, Repository, Settings};
+use image::unpack::Limits;
+use image::{InRegistry, Pull, Reference, Tools, Wanted};
+
+use crate::{Engine, Error, Kind};
+
+/// What is to be pulled.
+#[derive(Debug, Clone)]
+pub struct PullRequest {
+    /// The image's name.
+    pub image: String,
+    /// Which of several images.
+    pub wanted: Wanted,
+    /// What a layer may be.
+    pub limits: Limits,
+}
+
+/// What was pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullResult {
+    /// The name in its normal form: `docker.io/library/tiny:latest`.
+    pub name: String,
+    /// The name as people write it.
+    pub familiar: String,
+    /// The digest of what the name means.
+    pub digest: String,
+    /// The digest of the image's configuration; of the first if there are several.
+    pub id: String,
+    /// Whether the name meant something else before.
+    pub is_new: bool,
+}
+
+impl Engine {
+    /// Pulls an image. The workers' threads are joined when it returns.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the name, the registry or what it gave.
+    pub fn pull(
+        &self,
+        request: &PullRequest,
+        settings: &Settings,
+        tools: Tools<'_>,
+    ) -> Result<PullResult, Error> {
+        let mut failure = None;
+        for reference in settings.candidates(&request.image)? {
+            match self.pull_named(&reference, request, settings, tools) {
+                // A short name may be that of an image elsewhere.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unavailable) => {
+                    failure.get_or_insert(error);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::Invalid {
+            what: "image",
+            why: format!("{} stands for nothing", request.image),
+        }))
+    }
+
+    fn pull_named(
+        &self,
+        reference: &Reference,
+        request: &PullRequest,
+        settings: &Settings,
+        tools: Tools<'_>,
+    ) -> Result<PullResult, Error> {
+        let repository =
+            Repository::open(settings, reference, Access::Pull).map_err(image::Error::from)?;
+        let source = InRegistry {
+            repository: &repository,
+            reference,
+        };
+        let pull = Pull {
+            names: vec![reference.clone()],
+            wanted: request.wanted.clone(),
+            limits: request.limits,
+        };
+        let pulled = self.image_store().pull(&source, &pull, tools)?;
+        Ok(PullResult {
+            name: reference.to_string(),
+            familiar: reference.familiar(),
+            digest: pulled.digest.to_string(),
+            id: pulled
+                .ids
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            is_new: pulled.is_new,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Removing images: a name, an image with its last name, and all that nobody uses.
+
+use std::path::PathBuf;
+
+use image::{Found, NamedBy, Removal};
+
+use crate::container::Record;
+use crate::{Engine, Error};
+
+/// What [`Engine::remove_image`] and [`Engine::prune_images`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemovedImage {
+    /// The names that mean nothing any more.
+    pub untagged: Vec<String>,
+    /// The digests of the configuration and the layers that are gone.
+    pub deleted: Vec<String>,
+    /// Bytes on the disk that are free now.
+    pub freed: u64,
+}
+
+impl Engine {
+    /// Removes a name from an image, and with its last name the image.
+    ///
+    /// # Errors
+    /// An unknown image; [`Error::ImageInUse`], unless `force` is given: containers that use it
+    /// keep its layers then.
+    pub fn remove_image(&self, name: &str, force: bool) -> Result<RemovedImage, Error> {
+        let store = self.image_store();
+        let exclusive = store.exclude()?;
+        let found = store.find(name)?;
+        let containers = self.list(true)?;
+        let records = containers.iter().map(|(record, _)| record);
+        let user = records.clone().find(|record| uses(record, &found));
+        if let Some(record) = user
+            && !force
+            && takes_last_name(&found)
+        {
+            return Err(Error::ImageInUse {
+                image: name.to_owned(),
+                container: record.short_id().to_owned(),
+            });
+        }
+        let in_use = layers_of(records);
+        Ok(exclusive.remove(&found, &in_use)?.into())
+    }
+
+    /// Removes images without a name, or with `all` every image that no container uses, and
+    /// whatever else nobody refers to.
+    ///
+    /// # Errors
+    /// When the store cannot be read or changed.
+    pub fn prune_images(&self, all: bool) -> Result<RemovedImage, Error> {
+        let store = self.image_store();
+        let exclusive = store.exclude()?;
+        let containers = self.list(true)?;
+        let records = containers.iter().map(|(record, _)| record);
+        let in_use = layers_of(records.clone());
+        let mut total = Removal::default();
+        for image in store.list()? {
+            let found = Found {
+                named_by: NamedBy::Id,
+                image,
+            };
+            let is_used = records.clone().any(|record| uses(record, &found));
+            if is_used || !(all || found.image.references.is_empty()) {
+                continue;
+            }
+            add(&mut total, exclusive.remove(&found, &in_use)?);
+        }
+        add(&mut total, exclusive.sweep(&in_use)?);
+        Ok(total.into())
+    }
+}
+
+fn add(total: &mut Removal, more: Removal) {
+    total.untagged.extend(more.untagged);
+    total.deleted.extend(more.deleted);
+    total.freed += more.freed;
+}
+
+fn uses(record: &Record, found: &Found) -> bool {
+    let facts = record.image.as_ref();
+    facts.is_some_and(|facts| facts.id == found.image.id.to_string())
+}
+
+/// The directories that containers have in their overlays.
+fn layers_of<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<PathBuf> {
+    let overlays = records.flat_map(|record| &record.overlays);
+    overlays
+        .flat_map(|overlay| overlay.lower.iter().cloned())
+        .collect()
+}
+
+/// Whether the image goes with the name it was asked for by.
+fn takes_last_name(found: &Found) -> bool {
+    match found.named_by {
+        NamedBy::Reference(_) => found.image.references.len() <= 1,
+        NamedBy::Id => true,
+    }
+}
+
+impl From<Removal> for RemovedImage {
+    fn from(removal: Removal) -> Self {
+        let names = removal.untagged.iter();
+        Self {
+            untagged: names.map(image::Reference::familiar).collect(),
+            deleted: removal.deleted.iter().map(ToString::to_string).collect(),
+            freed: removal.freed,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The pull of an image as a whole: what is wanted, the layers side by side, and the moment in
+//! which the image exists.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::documents::{self, Document, Documents, Layer, Wanted};
+use super::layer::Pulling;
+use super::source::Source;
+use crate::content::Images;
+use crate::index::Naming;
+use crate::lease::Lease;
+use crate::progress::{Event, Progress};
+use crate::unpack::{Limits, Rights};
+use crate::workers::{Workers, for_each};
+use crate::{Digest, Error, Platform, Reference};
+
+/// As Docker's `max-concurrent-downloads`.
+const LAYERS_AT_ONCE: usize = 3;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    /// What the image is called afterwards; nothing for one without a name.
+    pub names: Vec<Reference>,
+    /// Which of several images.
+    pub wanted: Wanted,
+    /// What a layer may be.
+    pub limits: Limits,
+}
+
+/// What a pull works with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// Who does several things at once.
+    pub workers: &'a dyn Workers,
+    /// Who is told how it goes.
+    pub progress: &'a dyn Progress,
+}
+
+/// What a pull brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// The digest of what the name means in the source.
+    pub digest: Digest,
+    /// The ids of the images.
+    pub ids: Vec<Digest>,
+    /// Whether the name meant something else before.
+    pub is_new: bool,
+}
+
+impl Images {
+    /// Brings an image from a source into the store.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the source or what it gave; what names mean stays as it was.
+    pub fn pull(
+        &self,
+        source: &dyn Source,
+        request: &Pull,
+        tools: Tools<'_>,
+    ) -> Result<Pulled, Error> {
+        self.create()?;
+        let documents = documents::fetch(self, source, &request.wanted)?;
+        let layers = distinct(&documents.images);
+        let sizes: Vec<(Digest, u64)> = layers
+            .iter()
+            .map(|(layer, _)| (layer.blob.clone(), layer.size))
+            .collect();
+        tools.progress.tell(&Event::Layers(&sizes));
+        let shared = self.share()?;
+        let lease = Lease::new(&shared, needed(&documents))?;
+        drop(shared);
+        let stop = AtomicBool::new(false);
+        let pulling = Pulling {
+            images: self,
+            source,
+            workers: tools.workers,
+            progress: tools.progress,
+            limits: &request.limits,
+            lease: &lease,
+            rights: Rights::of_process(),
+            stop: &stop,
+        };
+        for_each(
+            tools.workers,
+            LAYERS_AT_ONCE,
+            &layers,
+            |(layer, unpacked)| {
+                let outcome = pulling.layer(layer, *unpacked);
+                if outcome.is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                outcome
+            },
+        )?;
+        self.commit(&documents, &request.names)
+    }
+
+    /// Makes the images exist: their documents, then their names.
+    fn commit(&self, documents: &Documents, names: &[Reference]) -> Result<Pulled, Error> {
+        let store = self.exclude()?;
+        store.sweep_unfinished()?;
+        if let Some(index) = &documents.index {
+            store.put_document(&index.digest, &index.bytes)?;
+        }
+        let mut entries = Vec::new();
+        for image in &documents.images {
+            store.put_document(&image.config_digest, &image.config_bytes)?;
+            store.put_document(&image.manifest.digest, &image.manifest.bytes)?;
+            entries.push(Naming {
+                manifest: &image.manifest,
+                platform: &image.platform,
+                index: documents.index.as_ref().map(|index| &index.digest),
+            });
+        }
+        let is_new = store.name_images(names, &entries)?;
+        Ok(Pulled {
+            digest: documents.top.clone(),
+            ids: documents
+                .images
+                .iter()
+                .map(|image| image.config_digest.clone())
+                .collect(),
+            is_new,
+        })
+    }
+}
+
+/// Every layer once, and whether it is unpacked now: those of images for other machines are when
+/// somebody runs them.
+fn distinct(images: &[Document]) -> Vec<(Layer, bool)> {
+    let host = Platform::host();
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let alone = images.len() == 1;
+    for image in images {
+        let unpacked = alone || host.distance(&image.platform).is_some();
+        for layer in &image.layers {
+            if seen.insert(layer.blob.clone()) {
+                found.push((layer.clone(), unpacked));
+            }
+        }
+    }
+    // The largest first: the pull is as long as its longest layer.
+    found.sort_by_key(|(layer, _)| std::cmp::Reverse(layer.size));
+    found
+}
+
+/// Everything that must not be removed meanwhile.
+fn needed(documents: &Documents) -> Vec<Digest> {
+    let mut digests: Vec<Digest> = Vec::new();
+    digests.extend(documents.index.iter().map(|index| index.digest.clone()));
+    for image in &documents.images {
+        digests.push(image.manifest.digest.clone());
+        digests.push(image.config_digest.clone());
+        for layer in &image.layers {
+            digests.extend([layer.blob.clone(), layer.diff_id.clone()]);
+        }
+    }
+    digests
+}
