@@ -9,8 +9,19 @@ use crate::workspace;
 
 /// Builds one program in the release profile; gives back where it is.
 pub(crate) fn release_program(package: &str, name: &str) -> Result<PathBuf, String> {
-    let arguments = ["build", "--release", "--package", package, "--bin", name];
-    let messages = cargo(&arguments)?;
+    built(
+        &["build", "--release", "--package", package, "--bin", name],
+        name,
+    )
+}
+
+/// Builds one package's program in the development profile, as the tests use it.
+pub(crate) fn program(package: &str) -> Result<PathBuf, String> {
+    built(&["build", "--package", package], package)
+}
+
+fn built(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
+    let messages = cargo(arguments)?;
     let mut executables = messages.iter().filter_map(|m| m["executable"].as_str());
     let program = executables.next_back().map(PathBuf::from);
     program.ok_or_else(|| format!("cargo built no program {name}"))

@@ -6,6 +6,7 @@ mod cargo;
 mod packages;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ usage: cargo xtask <task>
   bench [--runs N] [--case NAME] [--write]
                       measure wharf against the floor and against the engines that are installed;
                       --write puts the tables into docs/performance.md
+  vm COMMAND [ARG...] boot a small machine with cgroup v2 and systemd, and run a command in it as
+                      root, with wharf in its PATH
+  vm --test [FILTER]  run in that machine the tests that belong there
 ";
 
 fn main() -> ExitCode {
@@ -28,7 +32,10 @@ fn main() -> ExitCode {
         Some("test") => test::run(rest),
         Some("tidy") => tidy::run(rest),
         Some("bench") => bench::run(rest),
+        Some("vm") => vm::run(rest),
         Some(test::SUPERVISE) => test::supervise(rest),
+        Some(vm::START) => vm::start(),
+        Some(vm::AGENT) => vm::agent(),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -42,6 +42,21 @@ const NEEDED: &[Needed] = &[
         package: "procps",
         why: "the container from the host runs it",
     },
+    Needed {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        why: "runs the machine with cgroup v2 and systemd",
+    },
+    Needed {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+        why: "builds that machine's root",
+    },
+    Needed {
+        program: "mke2fs",
+        package: "e2fsprogs",
+        why: "packs that machine's root",
+    },
 ];
 
 /// Installs what is missing when the caller is root; otherwise only says what is missing.

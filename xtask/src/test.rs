@@ -1,7 +1,8 @@
-//! `cargo xtask test`: installs, builds, runs every test as root and as an ordinary user, and
-//! looks for what was left behind. Here is the order of it; each step is a file in `test/`.
+//! `cargo xtask test`: installs, builds, runs every test as root and as an ordinary user, looks
+//! for what was left behind, and runs what needs another kernel in a small machine. Here is the order of it; each step is a file in `test/`.
 
 mod artifacts;
+mod in_machine;
 mod leftovers;
 mod pass;
 mod supervisor;
@@ -11,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+pub(crate) use in_machine::alone as in_machine_alone;
 pub(crate) use supervisor::{SUPERVISE, supervise};
 
 use crate::packages;
@@ -57,6 +59,7 @@ fn run_all(arguments: &[String]) -> Result<Tally, String> {
         println!("left behind: {thing}");
     }
     tally.check("nothing is left behind", left.is_empty());
+    in_machine::run(&artifacts, filter, &mut tally)?;
     Ok(tally)
 }
 

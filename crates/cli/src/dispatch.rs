@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::commands::{
     attach, chroot, create, exec, image, images, info, init, inspect, kill, logs, monitor, oci,
-    pause, ps, pull, remove, rm, rmi, run, start, stop, unshare, version, wait,
+    pause, ps, pull, rm, rmi, run, start, stop, unshare, version, wait,
 };
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -89,7 +89,6 @@ fn unknown(message: &str) -> i32 {
 fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
     match verb {
         monitor::VERB => return monitor::main(words),
-        remove::VERB => return remove::main(words),
         "oci" => return oci::main(words.iter().cloned(), &oci_root(context)),
         _ => {}
     }

@@ -54,8 +54,7 @@ pub(crate) fn detach_keys(text: &str) -> Result<Option<DetachKeys>, String> {
     }
 }
 
-/// Carries the streams of a container that was just started; gives back the exit code, and
-/// removes the container if it is to be.
+/// Carries the streams of a container that was just started; gives back the exit code.
 pub(crate) fn follow_started(
     engine: &Engine,
     started: Started,
@@ -69,14 +68,11 @@ pub(crate) fn follow_started(
     })?;
     let id = started.record().id.clone();
     match follow(engine, socket, &id, wishes) {
-        Ok(Outcome::Exited(code)) => {
-            engine.remove_ended(started).map_err(Failure::of_run)?;
-            Ok(code)
-        }
+        Ok(Outcome::Exited(code)) => Ok(code),
         Ok(Outcome::Detached) => Ok(0),
         Ok(Outcome::Interrupted(signal)) => Ok(128 + signal),
         Err(Error::HungUp) => {
-            let code = engine.end_of_lost(started).map_err(Failure::of_run)?;
+            let code = engine.end_of_lost(&started).map_err(Failure::of_run)?;
             output::error("the container's monitor was killed, and the container with it");
             Ok(code)
         }

@@ -20,7 +20,7 @@ pub use images::{ImageSummary, PullRequest, PullResult, RemovedImage};
 pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;
-pub use program::{MONITOR_VERB, REMOVE_VERB};
+pub use program::MONITOR_VERB;
 
 /// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a
 /// method, defined in the file of its name.

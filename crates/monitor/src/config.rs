@@ -23,14 +23,9 @@ pub struct Config {
     pub stdin_once: bool,
     /// Where output is kept; `None` keeps nothing.
     pub log: Option<Log>,
-    /// Where the [`crate::ExitRecord`] goes.
-    pub exit_path: PathBuf,
-    /// Whether the record must survive a crash of the machine.
-    pub exit_durable: bool,
-    /// The arguments (from `argv[0]` on) of this binary that remove the container at its end,
-    /// when its starter is gone; empty for a container that stays.
-    pub cleanup: Vec<String>,
-    /// The symlink that claims the container's id range, unlinked at its end.
+    /// Where the [`crate::ExitRecord`] goes; a container that is removed at its end has none.
+    pub exit_path: Option<PathBuf>,
+    /// The symlink that claims the container's id range, for whoever clears up after it.
     pub id_range: Option<PathBuf>,
 }
 

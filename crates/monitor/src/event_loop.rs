@@ -272,7 +272,7 @@ impl<'a> EventLoop<'a> {
                 Ok(())
             }
             FromClient::Detach => self.clients.remove(slot, &self.poller),
-            FromClient::Stdin(_) | FromClient::CloseStdin | FromClient::Removing => self.lose(slot),
+            FromClient::Stdin(_) | FromClient::CloseStdin | FromClient::Begin => self.lose(slot),
         }
     }
 

@@ -7,18 +7,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
-use crate::clients::{Clients, Received, STARTER};
+use crate::clients::Clients;
 use crate::output::Stream;
 use crate::poller::{Poller, Token};
-use crate::protocol::{FRAME_MAX, FromClient, FromMonitor};
+use crate::protocol::FromMonitor;
 
 /// Who is still to hear what.
 pub(crate) struct Farewell {
     poller: Poller,
     clients: Clients,
     rests: [Vec<u8>; 2],
-    /// To whom the last word was said.
-    told: [bool; Clients::MAX],
 }
 
 impl Farewell {
@@ -37,7 +35,6 @@ impl Farewell {
             poller: Poller::new()?,
             clients,
             rests,
-            told: [false; Clients::MAX],
         })
     }
 
@@ -49,27 +46,17 @@ impl Farewell {
         Ok(())
     }
 
-    /// Says `last`, and hears whether the starter takes over the removing of the container;
-    /// returns when it has answered or is gone.
-    pub(crate) fn ask_starter(&mut self, last: &FromMonitor<'_>) -> Result<bool, Errno> {
-        let mut buffer = vec![0; FRAME_MAX];
-        let mut removing = false;
-        self.say_to_all(last, Some(STARTER))?;
-        while self.clients.get(STARTER).is_some() {
-            for slot in self.wait()? {
-                self.say(slot, last, Some(STARTER))?;
-                removing |= slot == STARTER && self.hear_starter(&mut buffer)?;
-            }
-        }
-        Ok(removing)
+    /// Says `last` to everybody who has room for it now, and hangs up on them.
+    pub(crate) fn tell(&mut self, last: &FromMonitor<'_>) -> Result<(), Errno> {
+        Clients::slots().try_for_each(|slot| self.say(slot, last))
     }
 
     /// Says `last` to everybody who has not heard it, and hangs up.
     pub(crate) fn finish(mut self, last: &FromMonitor<'_>) -> Result<(), Errno> {
-        self.say_to_all(last, None)?;
+        self.tell(last)?;
         while !self.clients.is_empty() {
             for slot in self.wait()? {
-                self.say(slot, last, None)?;
+                self.say(slot, last)?;
             }
         }
         Ok(())
@@ -83,33 +70,19 @@ impl Farewell {
         }))
     }
 
-    fn say_to_all(&mut self, last: &FromMonitor<'_>, keep: Option<usize>) -> Result<(), Errno> {
-        for slot in Clients::slots() {
-            self.say(slot, last, keep)?;
+    /// Brings one client as far as it has room for, and hangs up on it after `last`.
+    fn say(&mut self, slot: usize, last: &FromMonitor<'_>) -> Result<(), Errno> {
+        let mut told = false;
+        if self.send_rest(slot)? {
+            told = match self.clients.get(slot).map(|client| client.send(last)) {
+                Some(Ok(told)) => told,
+                Some(Err(_gone)) => true,
+                None => false,
+            };
         }
-        Ok(())
-    }
-
-    /// Brings one client as far as it has room for, and hangs up on it after `last` unless it is
-    /// to be kept.
-    fn say(
-        &mut self,
-        slot: usize,
-        last: &FromMonitor<'_>,
-        keep: Option<usize>,
-    ) -> Result<(), Errno> {
-        if !self.told[slot] && self.send_rest(slot)? {
-            let client = self.clients.get(slot);
-            match client.map(|client| client.send(last)) {
-                Some(Ok(told)) => self.told[slot] = told,
-                Some(Err(_gone)) => self.clients.remove(slot, &self.poller)?,
-                None => {}
-            }
-        }
-        match (self.told[slot], keep == Some(slot)) {
-            (false, _) => self.clients.watch(slot, &self.poller, EventFlags::OUT),
-            (true, true) => self.clients.watch(slot, &self.poller, EventFlags::IN),
-            (true, false) => self.clients.remove(slot, &self.poller),
+        match told {
+            false => self.clients.watch(slot, &self.poller, EventFlags::OUT),
+            true => self.clients.remove(slot, &self.poller),
         }
     }
 
@@ -122,20 +95,5 @@ impl Farewell {
             Ok(all & client.send_rest(stream, &self.rests[stream.index()])?)
         });
         sent.or_else(|_: Errno| self.clients.remove(slot, &self.poller).map(|()| false))
-    }
-
-    /// Whether the starter takes over the removing. Once it has answered it is not needed any
-    /// more; what it said before, such as input for the container, no longer matters.
-    fn hear_starter(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
-        let Some(starter) = self.clients.get(STARTER) else {
-            return Ok(false);
-        };
-        let answer = match starter.receive(buffer) {
-            Received::Frame(FromClient::Removing) => true,
-            Received::Gone | Received::Frame(FromClient::Detach) => false,
-            Received::Frame(_) | Received::Nothing => return Ok(false),
-        };
-        self.clients.remove(STARTER, &self.poller)?;
-        Ok(answer)
     }
 }

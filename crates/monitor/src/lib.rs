@@ -1,6 +1,6 @@
 //! The process beside each container: it makes the container, keeps its output, carries its
 //! terminal and standard input, and writes down how it ended. One per running container, one
-//! thread, one epoll loop. It knows nothing of images, names or networks.
+//! thread, one epoll loop. It knows nothing of images, names or networks, and clears nothing up.
 
 mod clients;
 mod config;
@@ -20,5 +20,5 @@ mod streams;
 pub use config::{Config, Log};
 pub use error::Error;
 pub use exit::{EXIT_VERSION, ExitRecord};
-pub use run::run;
+pub use run::{Ended, begins, run};
 pub use socket::connect;

@@ -3,17 +3,15 @@
 //!
 //! ```text
 //!  client                                   monitor
-//!    │  Attach, Resize  (starter: before it     │
-//!    │ ───────────────── spawns the monitor) ─→ │
-//!    │                                          │  create, start
+//!    │  Begin (starter: all is written down) ─→ │  create, start
+//!    │  Attach, Resize ───────────────────────→ │
 //!    │ ←──────────────── Started | Failed ───── │  to the starter alone; Failed is the last
 //!    │ ←──────────────── Stdout, Stderr … ───── │  to whom Attach said so, from then on
 //!    │  Stdin …, CloseStdin ──────────────────→ │  from whom Attach said so
 //!    │  Resize ───────────────────────────────→ │
 //!    │  Detach ───────────────────────────────→ │  hangs up; leaves standard input open
-//!    │                                          │  end: log whole, exit.json, cgroup gone
+//!    │                                          │  end: log whole, exit.json
 //!    │ ←──────────────── Exited ─────────────── │  to everybody, after their last output
-//!    │  Removing (starter of a --rm container)→ │  the starter removes it; else the monitor
 //! ```
 //!
 //! A frame is one packet: a byte for the kind, then its fields in native byte order (both ends
@@ -58,7 +56,8 @@ pub enum FromMonitor<'a> {
     Stdout(&'a [u8]),
     /// Standard error.
     Stderr(&'a [u8]),
-    /// The container ended and what it used is released; nothing follows.
+    /// The container ended and that is written down; what it used is being released. Nothing
+    /// follows.
     Exited {
         /// Its exit code; 128 + n when signal n ended it.
         code: i32,
@@ -90,8 +89,8 @@ pub enum FromClient<'a> {
     },
     /// The client leaves; the container goes on.
     Detach,
-    /// The starter of a `--rm` container removes it; the monitor need not.
-    Removing,
+    /// The starter's first word: the monitor's documents are written, the container may be made.
+    Begin,
 }
 
 mod kind {
@@ -106,7 +105,7 @@ mod kind {
     pub(super) const CLOSE_STDIN: u8 = 67;
     pub(super) const RESIZE: u8 = 68;
     pub(super) const DETACH: u8 = 69;
-    pub(super) const REMOVING: u8 = 70;
+    pub(super) const BEGIN: u8 = 70;
 }
 
 /// The start of a frame on its way out, without its payload.
@@ -204,7 +203,7 @@ impl<'a> FromClient<'a> {
                 send(socket, kind::RESIZE, &[r0, r1, c0, c1], &[])
             }
             F::Detach => send(socket, kind::DETACH, &[], &[]),
-            F::Removing => send(socket, kind::REMOVING, &[], &[]),
+            F::Begin => send(socket, kind::BEGIN, &[], &[]),
         }
     }
 
@@ -236,8 +235,8 @@ impl<'a> FromClient<'a> {
                 Ok(FromClient::Resize { rows, cols })
             }
             (kind::DETACH, []) => Ok(FromClient::Detach),
-            (kind::REMOVING, []) => Ok(FromClient::Removing),
-            (kind::ATTACH..=kind::REMOVING, _) => Err(Error::MalformedFrame {
+            (kind::BEGIN, []) => Ok(FromClient::Begin),
+            (kind::ATTACH..=kind::BEGIN, _) => Err(Error::MalformedFrame {
                 kind,
                 len: rest.len(),
             }),
@@ -350,7 +349,7 @@ mod tests {
                 cols: 1234,
             },
             FromClient::Detach,
-            FromClient::Removing,
+            FromClient::Begin,
         ];
         for frame in frames {
             frame.send(left.as_fd()).unwrap();

@@ -2,26 +2,23 @@
 //! order, and what happens when one fails.
 
 use std::error::Error as _;
-use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use runtime::cgroup::Cgroup;
 use runtime::{Exit, Process, Request, Stdio};
-use rustix::fs::unlink;
 use rustix::io::Errno;
 use rustix::process::{Signal, chdir, getpid, pidfd_send_signal, set_child_subreaper};
 use store::Durability;
 use store::time::now_rfc3339;
 use sys::signals::{SignalSet, signal_number, signalfd};
-use sys::spawn::Spawn;
 
 use crate::clients::Clients;
 use crate::event_loop::{EventLoop, Setup};
 use crate::exit::EXIT_VERSION;
 use crate::farewell::Farewell;
 use crate::log::JsonFile;
-use crate::protocol::FromMonitor;
+use crate::protocol::{FromClient, FromMonitor};
 use crate::streams::{self, Streams};
 use crate::{Config, Error, ExitRecord, socket};
 
@@ -44,24 +41,67 @@ struct End {
     farewell: Farewell,
 }
 
+/// A container that ended, of which nobody was told yet.
+pub struct Ended {
+    last: FromMonitor<'static>,
+    farewell: Farewell,
+}
+
+impl Ended {
+    /// Tells everybody who has room for it now.
+    ///
+    /// # Errors
+    /// When the kernel gives no more room to watch for it.
+    pub fn tell(&mut self) -> Result<(), Error> {
+        self.farewell.tell(&self.last).map_err(failed(TELLING))
+    }
+
+    /// Tells the others, each at its own pace.
+    ///
+    /// # Errors
+    /// When they cannot be waited for.
+    pub fn take_leave(self) -> Result<(), Error> {
+        self.farewell.finish(&self.last).map_err(failed(TELLING))
+    }
+}
+
+const TELLING: &str = "telling the clients";
+
+/// Waits for the starter's word that everything the monitor needs is written down; false when the
+/// starter gave up, or was killed, before.
+///
+/// # Errors
+/// When the starter says something else.
+pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
+    let mut buffer = [0; 8];
+    match FromClient::receive(starter, &mut buffer)? {
+        None => Ok(false),
+        Some(FromClient::Begin) => Ok(true),
+        Some(_) => Err(failed("waiting for the starter")(Errno::PROTO)),
+    }
+}
+
 /// Makes the container, stays beside it, and writes down how it ended. The calling process must
 /// be a fresh one with a single thread, in a session of its own, with `/dev/null` as its standard
-/// streams; it should exit when this returns. `starter` is the socket to whoever spawned it,
-/// `lock` the container's lock, held until the container is gone.
+/// streams. `starter` is the socket to whoever spawned it, after [`begins`]. Whoever calls this
+/// releases what the container held.
 ///
 /// # Errors
 /// What is left to be swept by whoever takes the lock next; nobody is there to be told. That the
-/// container could not be started is no error here: the starter was told, and `exit.json` says
+/// container could not be started is no error here: the starter is told, and `exit.json` says
 /// it.
-pub fn run(config: &Config, starter: OwnedFd, lock: OwnedFd) -> Result<(), Error> {
+pub fn run(config: &Config, starter: OwnedFd) -> Result<Ended, Error> {
     let signals = become_monitor().map_err(failed("setting the process up"))?;
     let directory = config.root.join(&config.id);
     let end = match begin(config, &directory) {
         Ok(running) => live(running, config, starter, signals)?,
         Err(error) => refuse(&error, starter)?,
     };
-    let left = clean_up(config, &directory, &end);
-    take_leave(config, end, lock).and(left)
+    write_down(config, &end)?;
+    Ok(Ended {
+        last: end.last,
+        farewell: end.farewell,
+    })
 }
 
 /// Leaves the starter's surroundings: its directory, and the signals of whoever ends groups of
@@ -198,13 +238,10 @@ fn refuse(error: &Error, starter: OwnedFd) -> Result<End, Error> {
     })
 }
 
-/// Writes the end down and frees what the container held. One failed step does not keep the
-/// others from being tried; the first error is returned.
-fn clean_up(config: &Config, directory: &Path, end: &End) -> Result<(), Error> {
-    let durability = if config.exit_durable {
-        Durability::Durable
-    } else {
-        Durability::Boot
+/// Writes the end down, for a container that outlives it.
+fn write_down(config: &Config, end: &End) -> Result<(), Error> {
+    let Some(path) = &config.exit_path else {
+        return Ok(());
     };
     let record = ExitRecord {
         version: EXIT_VERSION,
@@ -215,14 +252,7 @@ fn clean_up(config: &Config, directory: &Path, end: &End) -> Result<(), Error> {
         finished_at: now_rfc3339(),
         error: end.error.clone(),
     };
-    let written = record.write(&config.exit_path, durability);
-    // While anything of the container may live, nobody else may have its ids.
-    let released = release(config).and_then(|()| match &config.id_range {
-        Some(range) => unlink(range).map_err(failed("freeing the id range")),
-        None => Ok(()),
-    });
-    let unlinked = socket::unlink_in(directory).map_err(failed("unlinking the socket"));
-    written.and(released).and(unlinked)
+    record.write(path, Durability::Durable)
 }
 
 /// Whether the kernel killed one of the container's processes for want of memory; asked before
@@ -232,52 +262,6 @@ fn met_memory_limit(config: &Config) -> bool {
     let paths = record.ok().and_then(|(record, _)| record.cgroup);
     let cgroup = paths.and_then(|paths| Cgroup::open(&paths).ok());
     cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0)
-}
-
-fn release(config: &Config) -> Result<(), Error> {
-    match runtime::release(&config.root, &config.id) {
-        Ok(_) | Err(runtime::Error::NotFound { .. }) => Ok(()),
-        Err(error) => Err(Error::Runtime(error)),
-    }
-}
-
-/// Tells everybody, lets the lock go when the container is nobody's business any more, and has it
-/// removed if it is to be.
-fn take_leave(config: &Config, end: End, lock: OwnedFd) -> Result<(), Error> {
-    let End {
-        last, mut farewell, ..
-    } = end;
-    let telling = failed("telling the clients");
-    if config.cleanup.is_empty() {
-        drop(lock);
-        return farewell.finish(&last).map_err(telling);
-    }
-    let starter_removes = farewell.ask_starter(&last).map_err(telling)?;
-    drop(lock);
-    let removed = if starter_removes {
-        Ok(())
-    } else {
-        remove(&config.cleanup)
-    };
-    farewell.finish(&last).map_err(telling).and(removed)
-}
-
-/// Has the container removed by this same binary, which is found even if it was replaced.
-fn remove(arguments: &[String]) -> Result<(), Error> {
-    let spawning = failed("spawning the removal");
-    let argv: Result<Vec<CString>, _> = arguments
-        .iter()
-        .map(|argument| CString::new(argument.as_str()))
-        .collect();
-    let argv = argv.map_err(|_| spawning(Errno::INVAL))?;
-    let removal = Spawn {
-        program: c"/proc/self/exe",
-        argv: &argv,
-        envp: &[],
-        fds: &[],
-        new_session: true,
-    };
-    removal.start().map(drop).map_err(spawning)
 }
 
 /// An error with its causes, as one line.

@@ -40,14 +40,6 @@ pub(crate) fn bind_in(run_directory: &Path) -> Result<OwnedFd, Error> {
     })
 }
 
-/// Takes the socket's name away; without one there is nothing to do.
-pub(crate) fn unlink_in(run_directory: &Path) -> Result<(), Errno> {
-    match unlink(run_directory.join(NAME)) {
-        Err(Errno::NOENT) => Ok(()),
-        other => other,
-    }
-}
-
 /// Connects to the monitor of the container with this run directory. The socket is blocking for
 /// receiving; frames are always sent without waiting.
 ///
@@ -115,7 +107,7 @@ mod tests {
         ));
         let _listener = bind_in(scratch.path()).unwrap();
         connect(scratch.path()).unwrap();
-        unlink_in(scratch.path()).unwrap();
+        unlink(scratch.path().join(NAME)).unwrap();
         let missing = connect(scratch.path()).unwrap_err();
         assert!(matches!(
             missing,

@@ -3,6 +3,8 @@
 //!
 //! Source: capabilities(7); runtime-spec, config.md "Linux Process".
 
+use std::collections::BTreeSet;
+
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
@@ -132,17 +134,18 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
-    /// Resolves the names; the error names what is no capability.
-    pub(crate) fn resolve(wanted: &spec::runtime::Capabilities) -> Result<Self, String> {
-        Ok(Self {
-            bounding: set_of(&wanted.bounding)?,
+    /// Resolves the names. What is no capability is left out, as the specification wants it;
+    /// [`warnings`] tells about it.
+    pub(crate) fn resolve(wanted: &spec::runtime::Capabilities) -> Self {
+        Self {
+            bounding: set_of(&wanted.bounding),
             sets: CapabilitySets {
-                effective: set_of(&wanted.effective)?,
-                permitted: set_of(&wanted.permitted)?,
-                inheritable: set_of(&wanted.inheritable)?,
+                effective: set_of(&wanted.effective),
+                permitted: set_of(&wanted.permitted),
+                inheritable: set_of(&wanted.inheritable),
             },
-            ambient: set_of(&wanted.ambient)?,
-        })
+            ambient: set_of(&wanted.ambient),
+        }
     }
 
     /// Takes everything from the bounding set that is not listed, also what a newer kernel has and
@@ -192,12 +195,40 @@ pub(crate) fn raise(capability: CapabilitySet) -> Result<(), Errno> {
     set_capabilities(None, sets)
 }
 
-fn set_of(names: &[String]) -> Result<CapabilitySet, String> {
-    names.iter().try_fold(CapabilitySet::empty(), |set, name| {
-        let capability =
-            parse(name).ok_or_else(|| format!("{name:?} is no capability of capabilities(7)"))?;
-        Ok(set | capability.set())
-    })
+fn set_of(names: &[String]) -> CapabilitySet {
+    let known = names.iter().filter_map(|name| parse(name));
+    known.fold(CapabilitySet::empty(), |set, known| set | known.set())
+}
+
+/// What a process asks for and cannot get, as the user is told: names that are none, and
+/// capabilities that the caller has not itself.
+pub fn warnings(process: &spec::runtime::Process) -> Vec<String> {
+    let Some(wanted) = &process.capabilities else {
+        return Vec::new();
+    };
+    let own = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
+    let sets = [
+        &wanted.bounding,
+        &wanted.effective,
+        &wanted.permitted,
+        &wanted.inheritable,
+        &wanted.ambient,
+    ];
+    let names: BTreeSet<&str> = sets.into_iter().flatten().map(String::as_str).collect();
+    let (known, unknown): (Vec<&str>, _) =
+        names.into_iter().partition(|name| parse(name).is_some());
+    let lacking = |name: &&str| parse(name).is_some_and(|known| !own.contains(known.set()));
+    let missing: Vec<&str> = known.into_iter().filter(lacking).collect();
+    let clauses = [
+        (unknown, "unknown capabilities are left out"),
+        (
+            missing,
+            "capabilities that the caller lacks cannot be given",
+        ),
+    ];
+    let told = clauses.into_iter().filter(|(names, _)| !names.is_empty());
+    told.map(|(names, clause)| format!("{clause}: {}", names.join(", ")))
+        .collect()
 }
 
 #[cfg(test)]
@@ -225,12 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn a_set_names_what_is_no_capability() {
+    fn what_is_no_capability_is_left_out_with_a_warning() {
         let wanted = spec::runtime::Capabilities {
             effective: vec!["CAP_FLY".to_owned()],
             ..Default::default()
         };
-        assert!(Sets::resolve(&wanted).unwrap_err().contains("\"CAP_FLY\""));
+        let process = spec::runtime::Process {
+            capabilities: Some(wanted),
+            ..Default::default()
+        };
+        let told = warnings(&process);
+        assert_eq!(told, ["unknown capabilities are left out: CAP_FLY"]);
     }
 
     /// The bounding set belongs to the thread, whose end takes it away.
@@ -246,7 +282,7 @@ mod tests {
                 permitted: vec!["CAP_KILL".to_owned(), "CAP_SYS_RESOURCE".to_owned()],
                 ..Default::default()
             };
-            let sets = Sets::resolve(&wanted).unwrap();
+            let sets = Sets::resolve(&wanted);
             sets.drop_bounding().unwrap();
             sets.apply(CapabilitySet::empty()).unwrap();
             // Nothing is left to drop, so that the missing CAP_SETPCAP does not matter.

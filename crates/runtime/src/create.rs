@@ -66,13 +66,17 @@ impl Created {
     /// # Errors
     /// When init could not execute it or a `poststart` hook failed; the container is gone then.
     pub fn start(self) -> Result<Process, Error> {
-        let Self { container, waiting } = self;
+        let Self {
+            container, waiting, ..
+        } = self;
         let started = waiting.start().and_then(|process| {
-            hooks::after_start(&container)?;
-            Ok(process)
+            let told = hooks::after_start(&container);
+            told.inspect_err(|_| process.end()).map(|()| process)
         });
         if started.is_err() {
             undo(&container, true);
+            // Whatever they say, it is the failure above that the user has to know.
+            hooks::after_stop(&container);
         }
         started
     }
@@ -106,6 +110,10 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
         Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
             undo(&container, !request.adopt);
+            if error.is_of_hook() {
+                // The environment stood already, so that its end is one like any other.
+                hooks::after_stop(&container);
+            }
             Err(error)
         }
     }

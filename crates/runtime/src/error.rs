@@ -128,10 +128,12 @@ pub enum Error {
     #[error("compiling the seccomp profile")]
     Seccomp(#[source] crate::seccomp::Error),
     /// A hook failed.
-    #[error("{kind} hook {}: {why}", .path.display())]
+    #[error("error running {kind} hook #{index}: {}: {why}", .path.display())]
     Hook {
         /// Which of the six lists.
         kind: &'static str,
+        /// Its place in the list, from 0.
+        index: usize,
         /// The program.
         path: PathBuf,
         /// How it ended.
@@ -149,6 +151,13 @@ impl Error {
             doing: doing.into(),
             source: errno.into(),
         }
+    }
+
+    /// Whether a hook failed, here or in init.
+    pub(crate) fn is_of_hook(&self) -> bool {
+        let step = Step::Hooks;
+        matches!(self, Self::Hook { .. })
+            || matches!(self, Self::Init { step: s, .. } if *s == step)
     }
 
     /// The exit code that `run` and `exec` give for this: 127 no such program, 126 not

@@ -11,9 +11,10 @@ use crate::init::parent::Launch;
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::scheduling::{OwnScheduling, Scheduling};
 use crate::status::Operation;
 use crate::stdio::Stdio;
-use crate::{handover, refused, seccomp};
+use crate::{handover, seccomp};
 
 /// What `exec` needs to know.
 #[derive(Debug)]
@@ -49,7 +50,6 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         false => Operation::Exec,
     };
     container.require(operation)?;
-    refused::check_process(request.process)?;
     let Some(pid) = container.pid() else {
         return container.require(operation).and(Err(Error::NotFound {
             id: request.id.to_owned(),
@@ -60,7 +60,13 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         .linux
         .as_ref()
         .and_then(|linux| linux.seccomp.as_ref());
+    let linux = config.linux.as_ref();
     let plan = Plan {
+        scheduling: Scheduling::of_exec(request.process)?,
+        own_scheduling: linux
+            .map(OwnScheduling::resolve)
+            .transpose()?
+            .unwrap_or_default(),
         preserve_fds: request.preserve_fds,
         seccomp: profile
             .map(seccomp::compile)

@@ -64,11 +64,14 @@ fn check(path: &Path) -> Result<(), Errno> {
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
 }
 
+/// The words are runc's: Docker and Podman look for them to tell 127 from 126.
 fn missing(name: &str, errno: Errno, searched: bool) -> Missing {
     let why = match (errno, searched) {
-        (Errno::NOENT, true) => format!("executable file {name:?} not found in $PATH"),
-        (Errno::NOENT | Errno::NOTDIR, false) => format!("executable file {name:?} not found"),
-        (Errno::ACCESS | Errno::PERM, _) => format!("{name:?} is not executable"),
+        (Errno::NOENT, true) => format!("{name:?}: executable file not found in $PATH"),
+        (Errno::NOENT | Errno::NOTDIR, false) => format!("{name:?}: no such file or directory"),
+        (Errno::ACCESS | Errno::PERM, _) => {
+            format!("{name:?} is not executable: permission denied")
+        }
         _ => format!("{name:?} cannot be executed"),
     };
     Missing { why, errno }
@@ -100,7 +103,10 @@ mod tests {
         let error = find(&c("/usr"), &[]).unwrap_err();
         assert_eq!(
             (error.errno, error.why.as_str()),
-            (Errno::ACCESS, "\"/usr\" is not executable")
+            (
+                Errno::ACCESS,
+                "\"/usr\" is not executable: permission denied"
+            )
         );
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Source: runtime-spec, features.md.
 
-use spec::features::Features;
+use spec::features::{Enabled, Features};
 
 use crate::capabilities;
 use crate::rootfs::options;
+use crate::scheduling;
 use crate::seccomp;
 
 /// The features document.
@@ -19,10 +20,19 @@ pub fn features() -> Features {
             namespaces: Some(NAMESPACES.map(str::to_owned).to_vec()),
             capabilities: Some(capabilities::names()),
             seccomp: Some(seccomp::features()),
+            apparmor: enabled(true),
+            selinux: enabled(true),
+            memory_policy: Some(scheduling::memory_features()),
             ..Default::default()
         }),
         ..Features::default()
     }
+}
+
+fn enabled(enabled: bool) -> Option<Enabled> {
+    Some(Enabled {
+        enabled: Some(enabled),
+    })
 }
 
 const HOOKS: [&str; 6] = [

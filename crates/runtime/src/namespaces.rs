@@ -90,8 +90,8 @@ impl Namespaces {
 
     /// Joins in the calling process. Whoever has rights on the host uses them for all others
     /// before the user namespace takes them away, since they need not belong to it; whoever has
-    /// none gets them from the user namespace first. The mount namespace is left to
-    /// [`Namespaces::enter_mount`], since our /proc goes with it.
+    /// none gets them from the user namespace first. The rest is left to
+    /// [`Namespaces::enter_rest`].
     pub(crate) fn enter(&self) -> Result<(), Fault> {
         let user_last = has_rights_on_host();
         let first = (!user_last).then_some(NamespaceType::User);
@@ -103,10 +103,16 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Joins the mount namespace, if one is joined.
-    pub(crate) fn enter_mount(&self) -> Result<(), Fault> {
-        let mount = self.joined(NamespaceType::Mount);
-        mount.map_or(Ok(()), |fd| join(NamespaceType::Mount, fd))
+    /// Joins, in the process that stays inside, what the one that cloned it could not: nobody in
+    /// another cgroup namespace can clone into a cgroup outside of it, and our /proc goes with the
+    /// mount namespace.
+    pub(crate) fn enter_rest(&self) -> Result<(), Fault> {
+        for kind in [NamespaceType::Cgroup, NamespaceType::Mount] {
+            if let Some(fd) = self.joined(kind) {
+                join(kind, fd)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -120,14 +126,13 @@ fn has_rights_on_host() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
-/// All but the user and the mount namespace.
-const ENTRY_ORDER: [NamespaceType; 6] = [
+/// All but the user namespace and those that are entered last.
+const ENTRY_ORDER: [NamespaceType; 5] = [
     NamespaceType::Pid,
     NamespaceType::Network,
     NamespaceType::Ipc,
     NamespaceType::Uts,
     NamespaceType::Time,
-    NamespaceType::Cgroup,
 ];
 
 /// Makes the namespaces of `set` for the calling process.

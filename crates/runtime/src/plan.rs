@@ -13,9 +13,11 @@ use crate::capabilities::Sets;
 use crate::cgroup::Paths;
 use crate::error::Error;
 use crate::id_map::IdMaps;
+use crate::lsm::Labels;
 use crate::namespaces::Namespaces;
 use crate::rootfs::mounts::Mount;
 use crate::rootfs::{Root, options};
+use crate::scheduling::{OwnScheduling, Scheduling};
 use crate::{environment, rlimits, seccomp, sysctl};
 
 /// The annotation of a container whose program starts with all signals blocked, for an init that
@@ -32,6 +34,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) namespaces: Namespaces,
     pub(crate) id_maps: Option<IdMaps<'a>>,
     pub(crate) capabilities: Option<Sets>,
+    pub(crate) scheduling: Scheduling,
+    pub(crate) own_scheduling: OwnScheduling,
+    pub(crate) labels: Labels,
     pub(crate) seccomp: Option<seccomp::Program>,
     /// The container to build; `None` joins one that stands already.
     pub(crate) container: Option<Container<'a>>,
@@ -111,6 +116,10 @@ impl<'a> Plan<'a> {
                 .map_err(Error::Seccomp)?,
             container: Some(container),
             blocks_signals: config.annotations.contains_key(SIGNALS_BLOCKED),
+            own_scheduling: linux
+                .map(OwnScheduling::resolve)
+                .transpose()?
+                .unwrap_or_default(),
             ..Self::of_process(process, namespaces)?
         })
     }
@@ -141,15 +150,10 @@ impl<'a> Plan<'a> {
             envp: environment::resolve(&process.env)?,
             namespaces,
             id_maps: None,
-            capabilities: process
-                .capabilities
-                .as_ref()
-                .map(Sets::resolve)
-                .transpose()
-                .map_err(|why| Error::Invalid {
-                    key: "process.capabilities".into(),
-                    why,
-                })?,
+            capabilities: process.capabilities.as_ref().map(Sets::resolve),
+            scheduling: Scheduling::resolve(process)?,
+            own_scheduling: OwnScheduling::default(),
+            labels: Labels::resolve(process)?,
             seccomp: None,
             container: None,
             bare: None,

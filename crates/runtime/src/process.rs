@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal};
 
 use crate::error::Error;
 
@@ -59,6 +59,12 @@ impl Process {
     /// As [`Process::wait`].
     pub fn try_wait(&self) -> Result<Option<Exit>, Error> {
         self.wait_with(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+    }
+
+    /// Kills and reaps it; one that has ended already is as good.
+    pub(crate) fn end(&self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = self.wait();
     }
 
     fn wait_with(&self, options: WaitIdOptions) -> Result<Option<Exit>, Error> {

@@ -12,6 +12,7 @@ pub mod loopback;
 pub mod mount;
 pub mod path;
 pub mod proc;
+pub mod scheduling;
 pub mod sealed_self;
 pub mod seccomp;
 pub mod signals;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -25,6 +26,20 @@ pub(super) struct TestProgram {
     pub(super) program: PathBuf,
     /// The directory of its package, the working directory Cargo promises to a test.
     pub(super) package: PathBuf,
+}
+
+impl TestProgram {
+    /// The names of its tests, each with the program's before it, of which `filter` is a part.
+    pub(super) fn tests(&self, filter: &str) -> Result<Vec<String>, String> {
+        let output = Command::new(&self.program)
+            .args(["--list", "--format=terse"])
+            .output()
+            .map_err(|error| format!("cannot run {}: {error}", self.name))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        let wanted = names.filter(|name| format!("{} {name}", self.name).contains(filter));
+        Ok(wanted.map(str::to_owned).collect())
+    }
 }
 
 /// Builds in the development profile and links every program into `directory`.

@@ -101,22 +101,13 @@ impl Pass<'_> {
     fn list(&self) -> Result<Vec<Test<'_>>, String> {
         let mut tests = Vec::new();
         for program in &self.artifacts.tests {
-            let output = Command::new(&program.program)
-                .args(["--list", "--format=terse"])
-                .output()
-                .map_err(|error| format!("cannot run {}: {error}", program.name))?;
-            for line in String::from_utf8_lossy(&output.stdout).lines() {
-                let Some(name) = line.strip_suffix(": test") else {
-                    continue;
-                };
-                if format!("{} {name}", program.name).contains(self.filter) {
-                    let number = tests.len();
-                    tests.push(Test {
-                        number,
-                        program,
-                        name: name.to_owned(),
-                    });
-                }
+            for name in program.tests(self.filter)? {
+                let number = tests.len();
+                tests.push(Test {
+                    number,
+                    program,
+                    name,
+                });
             }
         }
         Ok(tests)
@@ -167,7 +158,7 @@ impl Pass<'_> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)

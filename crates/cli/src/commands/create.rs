@@ -25,8 +25,9 @@ pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
         return Err(Failure::usage(why));
     }
     let config = args.container.config(context, true)?;
-    let created = args.image.create(&context.engine()?, config, context)?;
-    output::print(&format!("{}\n", created.record().id));
-    created.leave().map_err(Failure::of_run)?;
+    let engine = context.engine()?;
+    let make = |config| engine.create(config);
+    let record = args.image.make(&engine, config, context, make)?;
+    output::print(&format!("{}\n", record.id));
     Ok(0)
 }

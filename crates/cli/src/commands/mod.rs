@@ -16,7 +16,6 @@ pub(crate) mod oci;
 pub(crate) mod pause;
 pub(crate) mod ps;
 pub(crate) mod pull;
-pub(crate) mod remove;
 pub(crate) mod rm;
 pub(crate) mod rmi;
 pub(crate) mod run;

@@ -8,21 +8,17 @@ pub(crate) use engine::MONITOR_VERB as VERB;
 const STARTER: i32 = 3;
 const LOCK: i32 = 4;
 
-/// Runs the monitor of the container whose run directory is the one argument. There is nobody to
+/// Runs the monitor of a container; the arguments are both roots and the id. There is nobody to
 /// tell an error to but the one who finds the container unattended.
 pub(crate) fn main(arguments: &[String]) -> i32 {
-    let Some(directory) = arguments.first() else {
-        return 125;
-    };
-    let path = Path::new(directory).join("monitor.json");
-    let (Ok(Some(config)), Ok(starter), Ok(lock)) = (
-        store::read_json(&path),
+    let ([data, run, id], Ok(starter), Ok(lock)) = (
+        arguments,
         sys::fds::inherited(STARTER),
         sys::fds::inherited(LOCK),
     ) else {
         return 125;
     };
-    match monitor::run(&config, starter, lock) {
+    match engine::supervise(Path::new(data), Path::new(run), id, starter, lock) {
         Ok(()) => 0,
         Err(_) => 125,
     }

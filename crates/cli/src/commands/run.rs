@@ -44,11 +44,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     }
     let config = args.container.config(context, !args.detach)?;
     let engine = context.engine()?;
-    let created = args.image.create(&engine, config, context)?;
     let streams = (!args.detach).then(|| wishes.streams());
-    let started = engine
-        .start_created(created, streams)
-        .map_err(Failure::of_run)?;
+    let make = |config| engine.run(config, streams);
+    let started = args.image.make(&engine, config, context, make)?;
     for warning in &started.warnings {
         output::warning(warning);
     }

@@ -1,7 +1,7 @@
 //! The image of a new container: pulled when it is wanted or missing. Shared by `run` and
 //! `create`.
 
-use engine::{ContainerConfig, Created, Engine, PullRequest, Root};
+use engine::{ContainerConfig, Engine, PullRequest, Root};
 use image::Tools;
 
 use super::pull::PullFlags;
@@ -39,33 +39,34 @@ pub(crate) struct ImageFlags {
 }
 
 impl ImageFlags {
-    /// Makes a container, and gets its image first if need be. All threads that helped with it
-    /// are gone afterwards.
-    pub(crate) fn create(
+    /// Has `make` make a container, and gets its image first if need be. All threads that helped
+    /// with it are gone by then.
+    pub(crate) fn make<T>(
         &self,
         engine: &Engine,
         mut config: ContainerConfig,
         context: &Context,
-    ) -> Result<Created, Failure> {
+        make: impl Fn(ContainerConfig) -> Result<T, engine::Error>,
+    ) -> Result<T, Failure> {
         config.platform = self.which.platform.as_ref().map(ToString::to_string);
         let Root::Image(name) = config.root.clone() else {
-            return engine.create(config).map_err(Failure::of_run);
+            return make(config).map_err(Failure::of_run);
         };
         if image::host::is_built_in(&name) || self.pull == Policy::Never {
-            return engine.create(config).map_err(Failure::of_run);
+            return make(config).map_err(Failure::of_run);
         }
         if self.pull == Policy::Missing {
             // A present image costs nothing but this.
-            match engine.create(config.clone()) {
+            match make(config.clone()) {
                 Err(engine::Error::Image(image::Error::NotFound { .. })) => {}
-                created => return created.map_err(Failure::of_run),
+                made => return made.map_err(Failure::of_run),
             }
             let settings = self.registry.settings(context);
             for candidate in settings.candidates(&name).map_err(Failure::of_run)? {
                 config.root = Root::Image(candidate.to_string());
-                match engine.create(config.clone()) {
+                match make(config.clone()) {
                     Err(engine::Error::Image(image::Error::NotFound { .. })) => {}
-                    created => return created.map_err(Failure::of_run),
+                    made => return made.map_err(Failure::of_run),
                 }
             }
             if !self.quiet {
@@ -74,7 +75,7 @@ impl ImageFlags {
             }
         }
         config.root = Root::Image(self.get(engine, &name, context)?);
-        engine.create(config).map_err(Failure::of_run)
+        make(config).map_err(Failure::of_run)
     }
 
     /// Pulls the image; gives back what it is called.

@@ -4,7 +4,7 @@
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,19 @@ impl Charge {
             Attempt::Ours(lock) => Ok(Some(Self { directory, lock })),
             Attempt::Held | Attempt::Gone => Ok(None),
         }
+    }
+
+    /// The charge of the container `id` that this process inherited with its lock.
+    pub(super) fn inherited(paths: &Paths, id: &str, lock: OwnedFd) -> Self {
+        Self {
+            directory: paths.run_dir(id),
+            lock: Lock::inherited(lock),
+        }
+    }
+
+    /// Waits until nobody is in charge of the container `id`.
+    pub(super) fn wait_until_free(paths: &Paths, id: &str) -> Result<(), Error> {
+        Ok(Lock::wait_until_free(&paths.run_dir(id).join(LOCK))?)
     }
 
     /// Whether somebody is in charge of the container `id`.

@@ -18,57 +18,71 @@ use super::{devices, layer, limits, name, oci_spec, process, recover, sharing};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
 
-/// A container that was just made, and that this process is still in charge of.
-#[derive(Debug)]
-pub struct Created {
-    pub(super) record: Record,
-    pub(super) charge: Charge,
+/// A container that can be made: everything that could be wrong was looked at.
+pub(super) struct Prepared<'a> {
+    id: Id,
+    config: ContainerConfig,
+    base: Base,
+    process: process::Resolved,
+    /// An image stays what it is until the record says that it is in use.
+    _images: image::Shared<'a>,
 }
 
-impl Created {
-    /// Its facts.
-    pub fn record(&self) -> &Record {
-        &self.record
+impl Prepared<'_> {
+    pub(super) fn id(&self) -> &str {
+        self.id.as_str()
     }
 
-    /// Leaves it for a later start.
-    ///
-    /// # Errors
-    /// When the run directory cannot be removed.
-    pub fn leave(self) -> Result<(), Error> {
-        self.charge.give_up()
+    pub(super) fn config(&self) -> &ContainerConfig {
+        &self.config
+    }
+
+    fn hostname(&self) -> &str {
+        self.config.hostname.as_deref().unwrap_or(self.id.short())
     }
 }
 
 impl Engine {
-    /// Makes a container.
+    /// Makes a container, which is not started.
     ///
     /// # Errors
     /// Whatever is wrong with `config`; a taken name; an unknown image. Nothing is left then.
-    pub fn create(&self, config: ContainerConfig) -> Result<Created, Error> {
-        self.check(&config)?;
+    pub fn create(&self, config: ContainerConfig) -> Result<Record, Error> {
         let images = self.image_store();
-        // An image stays what it is until the record says that it is in use.
-        let shared = images.share()?;
-        let base = base_of(&config, &shared)?;
-        let id = Id::random();
-        let hostname = config
-            .hostname
-            .clone()
-            .unwrap_or_else(|| id.short().to_owned());
-        let process = process::resolve(&config, &base.defaults, &hostname)?;
-        let charge = self.new_charge(id.as_str())?;
-        match self.build(&charge, config, base, process, id.as_str()) {
-            Ok(record) => Ok(Created { record, charge }),
+        let prepared = self.prepare_creation(config, &images)?;
+        let charge = self.new_charge(prepared.id())?;
+        match self.build(&charge, &prepared) {
+            Ok(record) => charge.give_up().map(|()| record),
             Err(error) => {
                 // The first error is the one to tell; what stays is swept.
-                let _ = recover::clear_away(&self.paths, charge, id.as_str());
+                let _ = recover::clear_away(&self.paths, charge, prepared.id());
                 Err(error)
             }
         }
     }
 
-    fn new_charge(&self, id: &str) -> Result<Charge, Error> {
+    /// Looks at everything that could be wrong; nothing is made.
+    pub(super) fn prepare_creation<'a>(
+        &self,
+        config: ContainerConfig,
+        images: &'a image::Images,
+    ) -> Result<Prepared<'a>, Error> {
+        self.check(&config)?;
+        let shared = images.share()?;
+        let base = base_of(&config, &shared)?;
+        let id = Id::random();
+        let hostname = config.hostname.as_deref().unwrap_or(id.short());
+        let process = process::resolve(&config, &base.defaults, hostname)?;
+        Ok(Prepared {
+            id,
+            config,
+            base,
+            process,
+            _images: shared,
+        })
+    }
+
+    pub(super) fn new_charge(&self, id: &str) -> Result<Charge, Error> {
         Charge::take(&self.paths, id)?.ok_or_else(|| Error::Busy {
             name: id.to_owned(),
         })
@@ -87,14 +101,9 @@ impl Engine {
         check_targets(config)
     }
 
-    fn build(
-        &self,
-        charge: &Charge,
-        config: ContainerConfig,
-        base: Base,
-        process: process::Resolved,
-        id: &str,
-    ) -> Result<Record, Error> {
+    /// Makes everything on disk; the record comes last.
+    pub(super) fn build(&self, charge: &Charge, prepared: &Prepared<'_>) -> Result<Record, Error> {
+        let (id, config, base) = (prepared.id(), &prepared.config, &prepared.base);
         let name = name::claim_name(&self.paths, config.name.as_deref(), id)?;
         let home = self.paths.data_dir(id);
         let place = match config.auto_remove {
@@ -102,20 +111,16 @@ impl Engine {
             false => self.paths.data_dir_unfinished(id),
         };
         make_dir(&place)?;
-        make_layer(
-            &base,
-            &place,
-            config.hostname.as_deref().unwrap_or_else(|| short(id)),
-        )?;
+        make_layer(base, &place, prepared.hostname())?;
         let record = Record {
             version: RECORD_VERSION,
             id: id.to_owned(),
             name,
             created: store::time::now_rfc3339(),
             image: base.image.clone(),
-            overlays: overlays(&base, &home),
-            config,
-            process,
+            overlays: overlays(base, &home),
+            config: config.clone(),
+            process: prepared.process.clone(),
         };
         if record.config.auto_remove {
             let path = charge.directory().join(RECORD);
@@ -146,10 +151,6 @@ fn base_of(config: &ContainerConfig, images: &image::Shared<'_>) -> Result<Base,
             })
         }
     }
-}
-
-fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }
 
 fn make_dir(path: &Path) -> Result<(), Error> {

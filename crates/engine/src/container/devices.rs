@@ -7,20 +7,6 @@ use std::path::Path;
 use rustix::fs::{major, minor};
 use spec::runtime::{Device, DeviceRule};
 
-/// Character devices that every container may use: null, zero, full, random, urandom, tty,
-/// console, ptmx, and the terminals of devpts.
-const USABLE: [(i64, Option<i64>); 9] = [
-    (1, Some(3)),
-    (1, Some(5)),
-    (1, Some(7)),
-    (1, Some(8)),
-    (1, Some(9)),
-    (5, Some(0)),
-    (5, Some(1)),
-    (5, Some(2)),
-    (136, None),
-];
-
 /// What below `/dev` a container has of its own.
 const OWN: [&str; 8] = [
     "pts",
@@ -33,26 +19,15 @@ const OWN: [&str; 8] = [
     "hugepages",
 ];
 
-/// The rules: nothing but making nodes and the usual devices, or everything.
+/// The rules: everything, or nothing but what the runtime allows to every container.
 pub(super) fn rules(privileged: bool) -> Vec<DeviceRule> {
-    let rule = |allow, kind: &str, major, minor, access: &str| DeviceRule {
-        allow,
-        kind: Some(kind.to_owned()),
-        major,
-        minor,
-        access: Some(access.to_owned()),
-    };
-    if privileged {
-        return vec![rule(true, "a", None, None, "rwm")];
-    }
-    let mut rules = vec![
-        rule(false, "a", None, None, "rwm"),
-        rule(true, "c", None, None, "m"),
-        rule(true, "b", None, None, "m"),
-    ];
-    let usable = USABLE.map(|(major, minor)| rule(true, "c", Some(major), minor, "rwm"));
-    rules.extend(usable);
-    rules
+    vec![DeviceRule {
+        allow: privileged,
+        kind: Some("a".to_owned()),
+        major: None,
+        minor: None,
+        access: Some("rwm".to_owned()),
+    }]
 }
 
 /// Every device node of the host that a container does not have anyway.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use store::names;
 
+use super::launch::MONITOR;
 use super::name::seed;
 use crate::claim::{Claim, claim};
 use crate::{Error, Paths};
@@ -88,7 +89,7 @@ fn is_shared(directory: &Path, name: &str, is_alive: impl Fn(&str) -> bool) -> R
 ///
 /// The caller must see to it afterwards that `owner` still runs.
 pub(super) fn share_range(paths: &Paths, owner: &str, id: &str) -> Result<Option<PathBuf>, Error> {
-    let document = paths.run_dir(owner).join("monitor.json");
+    let document = paths.run_dir(owner).join(MONITOR);
     let config: Option<monitor::Config> = store::read_json(&document)?;
     let range = config.and_then(|config| config.id_range);
     let name = range
@@ -197,11 +198,10 @@ mod tests {
         let range = claim_range(&paths, owner).unwrap();
         let config = format!(
             r#"{{"id":"","root":"/","bundle":"/","terminal":false,"open_stdin":false,
-                "stdin_once":false,"log":null,"exit_path":"/","exit_durable":false,
-                "cleanup":[],"id_range":{:?}}}"#,
+                "stdin_once":false,"log":null,"exit_path":"/","id_range":{:?}}}"#,
             range.claim
         );
-        std::fs::write(paths.run_dir(owner).join("monitor.json"), config).unwrap();
+        std::fs::write(paths.run_dir(owner).join(MONITOR), config).unwrap();
         let shared = share_range(&paths, owner, guest).unwrap().unwrap();
         std::fs::remove_file(&range.claim).unwrap();
         std::fs::remove_dir_all(paths.run_dir(owner)).unwrap();

@@ -11,6 +11,7 @@ mod find;
 mod id_range;
 mod inspect;
 mod kill;
+mod launch;
 mod layer;
 mod limits;
 mod list;
@@ -25,10 +26,12 @@ mod process;
 mod record;
 mod recover;
 mod remove;
+mod run;
 mod sharing;
 mod start;
 mod status;
 mod stop;
+mod supervise;
 mod user;
 mod wait;
 
@@ -36,13 +39,13 @@ pub use attach::Streams;
 pub use config::{
     ContainerConfig, LogDriver, Namespaces, Resources, Root, Seccomp, Sharing, Tmpfs, Volume,
 };
-pub use create::Created;
 pub use exec::ExecConfig;
 pub use inspect::Inspection;
+pub use launch::Started;
 pub use live::Live;
 pub use logs::{LogLine, Logs};
 pub use process::Resolved;
 pub use record::{ImageFacts, Overlay, Record};
 pub use recover::Sweep;
-pub use start::Started;
 pub use status::{Operation, Status};
+pub use supervise::supervise;

@@ -19,7 +19,6 @@ pub(super) struct Plan {
     pub(super) config: Config,
     /// The claim on the ids of its user namespace.
     pub(super) id_range: Option<PathBuf>,
-    pub(super) user: UserSpace,
     pub(super) warnings: Vec<String>,
 }
 
@@ -81,7 +80,6 @@ impl Engine {
         Ok(Plan {
             config: oci_spec::build(input)?,
             id_range: claim,
-            user,
             warnings,
         })
     }

@@ -9,6 +9,7 @@ use store::{Durability, names};
 
 use super::charge::Charge;
 use super::find::RECORD;
+use super::launch::MONITOR;
 use super::oci_spec::cgroup_path;
 use super::record::Record;
 use crate::paths::UNFINISHED;
@@ -18,7 +19,7 @@ use crate::{Engine, Error, Paths};
 pub(super) const MONITOR_KILLED: &str = "the monitor of the container was killed";
 
 /// The documents in a run directory that only matter while the container runs.
-const OF_A_RUN: [&str; 3] = ["monitor.json", "config.json", "attach.sock"];
+const OF_A_RUN: [&str; 3] = [MONITOR, "config.json", "attach.sock"];
 
 /// How many run directories one command looks at by the way.
 const BY_THE_WAY: usize = 64;
@@ -31,12 +32,14 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
     };
     match runtime::release(&paths.run_containers(), id) {
         // The engine gives no container hooks that could have failed.
-        Ok(_) | Err(runtime::Error::NotFound { .. }) => {}
+        Ok(_) => {}
+        // A cgroup may have been made before there was a state to remember it in.
+        Err(runtime::Error::NotFound { .. }) => {
+            runtime::cgroup::remove_by_path(&cgroup_path(id))
+                .map_err(|error| failed(runtime::Error::Cgroup(error)))?
+        }
         Err(error) => return Err(failed(error)),
     }
-    // A cgroup that was made before there was a state to remember it in.
-    runtime::cgroup::remove_by_path(&cgroup_path(id))
-        .map_err(|error| failed(runtime::Error::Cgroup(error)))?;
     free_id_range(paths, charge, id)?;
     for document in OF_A_RUN {
         store::remove_tree(&charge.directory().join(document))?;
@@ -45,8 +48,7 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
 }
 
 fn free_id_range(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
-    let config: Option<monitor::Config> =
-        store::read_json(&charge.directory().join("monitor.json"))?;
+    let config: Option<monitor::Config> = store::read_json(&charge.directory().join(MONITOR))?;
     match config.map(|config| config.id_range.as_deref().and_then(name_of)) {
         Some(Some(name)) => free_claim(&paths.id_ranges(), &name, id),
         Some(None) => Ok(()),
@@ -111,8 +113,22 @@ pub(super) fn clear_away(paths: &Paths, charge: Charge, id: &str) -> Result<(), 
     remove_all(paths, charge, id, record.as_ref())
 }
 
-/// Removes everything of a container that its monitor has released. The record goes first, so
-/// that nobody finds a container that is half gone; then its name.
+/// Lets nobody find a container that does not run any more: its record goes, then its name.
+pub(super) fn forget(
+    paths: &Paths,
+    charge: &Charge,
+    id: &str,
+    record: Option<&Record>,
+) -> Result<(), Error> {
+    store::remove_tree(&charge.directory().join(RECORD))?;
+    match record {
+        Some(record) => free_claim(&paths.names(), &record.name, id),
+        // It was not made as far as its record, but may have claimed a name.
+        None => free_claims(&paths.names(), id),
+    }
+}
+
+/// Removes everything of a container that was released. Nobody finds it from the first step on.
 pub(super) fn remove_all(
     paths: &Paths,
     charge: Charge,
@@ -120,18 +136,13 @@ pub(super) fn remove_all(
     record: Option<&Record>,
 ) -> Result<(), Error> {
     let (home, unfinished) = (paths.data_dir(id), paths.data_dir_unfinished(id));
-    store::remove_tree(&charge.directory().join(RECORD))?;
     match std::fs::rename(&home, &unfinished) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         // Left by an earlier removal that was interrupted.
         Err(_) => store::remove_tree(&unfinished).and_then(|()| store::remove_tree(&home))?,
         Ok(()) => {}
     }
-    match record {
-        Some(record) => free_claim(&paths.names(), &record.name, id)?,
-        // It was not made as far as its record, but may have claimed a name.
-        None => free_claims(&paths.names(), id)?,
-    }
+    forget(paths, &charge, id, record)?;
     store::remove_tree(&unfinished)?;
     charge.give_up()
 }

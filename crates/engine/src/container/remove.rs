@@ -32,17 +32,4 @@ impl Engine {
         }
         Ok(record)
     }
-
-    /// Removes what is left of the `--rm` container `id` after its end, unless somebody else is
-    /// about to. Its monitor calls this when its starter is gone.
-    ///
-    /// # Errors
-    /// When something of it stays.
-    pub fn remove_leftover(&self, id: &str) -> Result<(), Error> {
-        let directory = self.paths.run_dir(id);
-        match super::charge::Charge::take_over(directory)? {
-            Some(charge) => recover::clear_up(&self.paths, charge, id),
-            None => Ok(()),
-        }
-    }
 }

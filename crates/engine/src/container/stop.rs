@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::charge::Charge;
 use super::kill::KILL;
 use super::live::{Live, look};
 use super::record::Record;
@@ -34,6 +35,8 @@ impl Engine {
         if watch.wait(patience)?.is_none() {
             self.kill_and_wait(&record, &live, watch)?;
         }
+        // The monitor tells the end first, and then releases what the container held.
+        Charge::wait_until_free(&self.paths, &record.id)?;
         Ok(record)
     }
 

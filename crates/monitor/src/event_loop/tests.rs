@@ -24,7 +24,6 @@ struct Setting {
     terminal: bool,
     open_stdin: bool,
     stdin_once: bool,
-    asks_starter: bool,
 }
 
 /// A loop in a thread of its own, and the starter's end of its socket.
@@ -33,7 +32,7 @@ struct Monitored {
     starter: Option<Client>,
     /// Hears of the container's end, before clients have taken everything.
     ended: Receiver<Exit>,
-    thread: JoinHandle<bool>,
+    thread: JoinHandle<()>,
 }
 
 impl Monitored {
@@ -77,9 +76,8 @@ impl Monitored {
             farewell.send_rests().unwrap();
             tell.send(exit).unwrap();
             let last = FromMonitor::Exited { code: exit.code() };
-            let removing = setting.asks_starter && farewell.ask_starter(&last).unwrap();
+            farewell.tell(&last).unwrap();
             farewell.finish(&last).unwrap();
-            removing
         });
         Monitored {
             scratch,
@@ -97,14 +95,14 @@ impl Monitored {
         Client(crate::connect(self.scratch.path()).unwrap())
     }
 
-    /// Waits for the loop's end; what the log says then, and whether the starter removes.
-    fn end(self) -> (String, bool) {
+    /// Waits for the loop's end; what the log says then.
+    fn end(self) -> String {
         drop(self.starter);
-        let removing = self.thread.join().unwrap();
+        self.thread.join().unwrap();
         let log = std::fs::read_to_string(self.scratch.path().join("log")).unwrap();
         let values = log.lines().map(|line| serde_json::from_str(line).unwrap());
         let text = values.map(|value: serde_json::Value| value["log"].as_str().unwrap().to_owned());
-        (text.collect(), removing)
+        text.collect()
     }
 }
 
@@ -208,7 +206,6 @@ const INTERACTIVE: Setting = Setting {
     terminal: false,
     open_stdin: true,
     stdin_once: true,
-    asks_starter: false,
 };
 
 fn heard(stdout: &str, stderr: &str, code: i32) -> Heard {
@@ -227,7 +224,7 @@ fn a_starter_that_attached_misses_nothing() {
         &[WATCH],
     );
     assert_eq!(monitored.starter().hear_all(), heard("out\n", "err\n", 7));
-    let (log, _) = monitored.end();
+    let log = monitored.end();
     assert!(log == "out\nerr\n" || log == "err\nout\n", "{log}");
 }
 
@@ -253,7 +250,7 @@ fn a_signal_is_reported_as_128_and_its_number() {
 fn output_without_clients_is_all_in_the_log() {
     let monitored = Monitored::start("seq 100000; printf last", Setting::default(), &[]);
     monitored.ended.recv().unwrap();
-    let (log, _) = monitored.end();
+    let log = monitored.end();
     let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     assert!(log == expected + "last", "{} bytes", log.len());
 }
@@ -343,7 +340,7 @@ fn input_that_is_once_ends_with_a_client_that_is_gone_but_not_with_one_that_deta
     witness.hear_until("b\n");
     drop(witness);
     monitored.ended.recv().unwrap();
-    assert!(monitored.end().0.ends_with("end\n"));
+    assert!(monitored.end().ends_with("end\n"));
 }
 
 #[test]
@@ -359,7 +356,7 @@ fn a_slow_client_gets_every_byte() {
     let slow = monitored.starter().hear_all();
     assert!(slow.stdout == expected, "{} bytes", slow.stdout.len());
     assert_eq!(second.hear_all(), heard("", "", 0));
-    assert!(monitored.end().0 == expected);
+    assert!(monitored.end() == expected);
 }
 
 #[test]
@@ -371,7 +368,7 @@ fn a_client_that_stopped_reading_does_not_hold_up_the_end() {
     let late = monitored.starter().hear_all();
     assert!(late.stdout == expected, "{} bytes", late.stdout.len());
     assert_eq!(late.exit, Some(0));
-    assert!(monitored.end().0 == expected);
+    assert!(monitored.end() == expected);
 }
 
 #[test]
@@ -380,7 +377,7 @@ fn a_client_that_dies_while_it_is_behind_sets_the_container_free() {
     monitored.starter().hear_until("\n100\n");
     drop(monitored.starter.take());
     assert_eq!(monitored.ended.recv().unwrap(), Exit::Code(0));
-    assert!(monitored.end().0.ends_with("\n300000\n"));
+    assert!(monitored.end().ends_with("\n300000\n"));
 }
 
 #[test]
@@ -456,20 +453,4 @@ fn a_terminal_that_everybody_closed_can_be_opened_again() {
     let monitored = Monitored::start(script, setting, &[WATCH]);
     assert_eq!(monitored.starter().hear_all(), heard("again\r\n", "", 0));
     monitored.end();
-}
-
-#[test]
-fn the_starter_of_a_container_to_be_removed_answers_or_is_gone() {
-    let setting = Setting {
-        asks_starter: true,
-        ..Setting::default()
-    };
-    for answers in [true, false] {
-        let monitored = Monitored::start("exit 3", setting, &[WATCH]);
-        assert_eq!(monitored.starter().hear_all(), heard("", "", 3));
-        if answers {
-            monitored.starter().say(&FromClient::Removing);
-        }
-        assert_eq!(monitored.end().1, answers);
-    }
 }

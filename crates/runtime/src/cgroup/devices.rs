@@ -4,10 +4,12 @@
 //! and cgroup-v2 documents. The devices that every container has are always allowed, as the
 //! specification's default devices demand.
 
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use spec::runtime::{DeviceRule, LinuxResources};
 
-use super::group::write_at;
 use super::{Cgroup, Error};
 
 /// Type, major, minor, access.
@@ -130,15 +132,21 @@ impl Rule {
     }
 }
 
-fn write_lists(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
+fn write_lists(directory: BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
+    let open = |file| {
+        openat(
+            directory,
+            file,
+            OFlags::WRONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    };
+    let (allow, deny) = (open("devices.allow")?, open("devices.deny")?);
     for rule in rules {
-        let file = if rule.allow {
-            "devices.allow"
-        } else {
-            "devices.deny"
-        };
+        let file = if rule.allow { &allow } else { &deny };
+        let write = |line: &str| rustix::io::write(file, line.as_bytes()).map(|_| ());
         if rule.is_everything() {
-            write_at(directory, file, "a")?;
+            write("a")?;
             continue;
         }
         // v1 takes "a" only for everything at once.
@@ -148,26 +156,25 @@ fn write_lists(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result
             &[rule.kind]
         };
         for kind in kinds {
-            write_at(directory, file, &rule.line(*kind))?;
+            write(&rule.line(*kind))?;
         }
     }
     Ok(())
 }
 
-fn attach_program(directory: std::os::fd::BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
-    use std::os::fd::AsFd;
+fn attach_program(directory: BorrowedFd<'_>, rules: &[Rule]) -> Result<(), Errno> {
     let program = sys::bpf::load_device_program(&assemble(rules))?;
     sys::bpf::attach_device_program(directory, program.as_fd())
 }
 
-// eBPF, as much as is needed: the context is r1, r2 holds the type, r3 the access, r4 and r5 the
-// numbers, r0 the answer.
+// eBPF, as much as is needed: the context is r1, r2 holds the type, r3 the accesses that are
+// still to be decided, r4 and r5 the numbers, r0 the answer.
 const LOAD_WORD: u8 = 0x61;
 const MOV_REGISTER: u8 = 0xbf;
 const AND: u8 = 0x57;
 const SHIFT_RIGHT: u8 = 0x77;
+const JUMP_EQUAL: u8 = 0x15;
 const JUMP_NOT_EQUAL: u8 = 0x55;
-const JUMP_NOT_EQUAL_REGISTER: u8 = 0x5d;
 const MOV: u8 = 0xb7;
 const EXIT: u8 = 0x95;
 
@@ -176,6 +183,7 @@ const TYPE_CHARACTER: i32 = 2;
 const ACCESS_MKNOD: i32 = 1;
 const ACCESS_READ: i32 = 2;
 const ACCESS_WRITE: i32 = 4;
+const EVERY_ACCESS: i32 = ACCESS_MKNOD | ACCESS_READ | ACCESS_WRITE;
 
 /// One `struct bpf_insn`.
 fn instruction(code: u8, destination: u8, source: u8, offset: i16, value: i32) -> u64 {
@@ -184,8 +192,8 @@ fn instruction(code: u8, destination: u8, source: u8, offset: i16, value: i32) -
     u64::from_ne_bytes([code, source << 4 | destination, o0, o1, v0, v1, v2, v3])
 }
 
-/// The last rule that matches decides, so the rules are tried backwards; nothing matching is a
-/// refusal.
+/// For each kind of access the last rule that matches decides, so the rules are tried backwards;
+/// nothing matching is a refusal.
 fn assemble(rules: &[Rule]) -> Vec<u64> {
     let mut program = vec![
         instruction(LOAD_WORD, 2, 1, 0, 0),
@@ -197,9 +205,20 @@ fn assemble(rules: &[Rule]) -> Vec<u64> {
     ];
     for rule in rules.iter().rev() {
         program.extend(block(*rule));
+        // What cannot be reached may not stand there.
+        if rule.is_everything() {
+            return program;
+        }
     }
-    program.extend([instruction(MOV, 0, 0, 0, 0), instruction(EXIT, 0, 0, 0, 0)]);
+    program.extend(answer(false));
     program
+}
+
+fn answer(allow: bool) -> [u64; 2] {
+    [
+        instruction(MOV, 0, 0, 0, i32::from(allow)),
+        instruction(EXIT, 0, 0, 0, 0),
+    ]
 }
 
 /// The conditions of one rule, each jumping past its end when it fails, and its answer.
@@ -214,35 +233,32 @@ fn block(rule: Rule) -> Vec<u64> {
         .filter(|(on, _)| *on)
         .map(|(_, bit)| bit)
         .sum();
-    let mut conditions: Vec<Vec<u64>> = Vec::new();
     let equals = |register: u8, value: i32| instruction(JUMP_NOT_EQUAL, register, 0, 0, value);
+    let mut block = Vec::new();
     match rule.kind {
-        'c' => conditions.push(vec![equals(2, TYPE_CHARACTER)]),
-        'b' => conditions.push(vec![equals(2, TYPE_BLOCK)]),
+        'c' => block.push(equals(2, TYPE_CHARACTER)),
+        'b' => block.push(equals(2, TYPE_BLOCK)),
         _ => {}
     }
-    if mask != ACCESS_MKNOD | ACCESS_READ | ACCESS_WRITE {
-        // An access is a set: all that is wanted must be in the rule.
-        conditions.push(vec![
+    let numbers = [(4, rule.major), (5, rule.minor)];
+    block.extend(numbers.iter().filter_map(|(register, number)| {
+        number.map(|number| equals(*register, number.cast_signed()))
+    }));
+    match (mask == EVERY_ACCESS, rule.allow) {
+        (true, _) => {}
+        // What is allowed needs no more deciding; all must be.
+        (false, true) => block.extend([instruction(AND, 3, 0, 0, !mask), equals(3, 0)]),
+        (false, false) => block.extend([
             instruction(MOV_REGISTER, 1, 3, 0, 0),
             instruction(AND, 1, 0, 0, mask),
-            instruction(JUMP_NOT_EQUAL_REGISTER, 1, 3, 0, 0),
-        ]);
+            instruction(JUMP_EQUAL, 1, 0, 0, 0),
+        ]),
     }
-    let numbers = [(4, rule.major), (5, rule.minor)];
-    conditions.extend(numbers.iter().filter_map(|(register, number)| {
-        number.map(|number| vec![equals(*register, number.cast_signed())])
-    }));
-    let answer = [
-        instruction(MOV, 0, 0, 0, i32::from(rule.allow)),
-        instruction(EXIT, 0, 0, 0, 0),
-    ];
-    let length = conditions.iter().map(Vec::len).sum::<usize>() + answer.len();
-    let mut block: Vec<u64> = conditions.concat();
-    block.extend(answer);
+    block.extend(answer(rule.allow));
+    let length = block.len();
     for (at, word) in block.iter_mut().enumerate() {
         let mut bytes = word.to_ne_bytes();
-        if matches!(bytes[0], JUMP_NOT_EQUAL | JUMP_NOT_EQUAL_REGISTER) {
+        if matches!(bytes[0], JUMP_NOT_EQUAL | JUMP_EQUAL) {
             let past_the_end = i16::try_from(length - at - 1).unwrap_or(i16::MAX);
             [bytes[2], bytes[3]] = past_the_end.to_ne_bytes();
             *word = u64::from_ne_bytes(bytes);
@@ -271,13 +287,13 @@ mod tests {
     #[test]
     fn each_condition_jumps_to_the_next_rule() {
         let block = block(Rule::of(true, 'c', Some(1), Some(3), "r"));
-        // type, three for the access, major, minor, answer, exit
-        assert_eq!(block.len(), 8);
+        // type, major, minor, two for the access, answer, exit
+        assert_eq!(block.len(), 7);
         let jump = |at: usize| {
             let bytes = block[at].to_ne_bytes();
             i16::from_ne_bytes([bytes[2], bytes[3]])
         };
-        assert_eq!((jump(0), jump(3), jump(4), jump(5)), (7, 4, 3, 2));
+        assert_eq!((jump(0), jump(1), jump(2), jump(4)), (6, 5, 4, 2));
     }
 
     #[test]
@@ -286,8 +302,17 @@ mod tests {
             println!("skipped: the_kernel_accepts_the_program: needs root");
             return;
         }
-        let rules =
+        let nothing = Rule::of(false, 'a', None, None, "rwm");
+        let some = Rule::of(false, 'b', Some(8), None, "w");
+        let always =
             ALWAYS.map(|(kind, major, minor, access)| Rule::of(true, kind, major, minor, access));
-        sys::bpf::load_device_program(&assemble(&rules)).unwrap();
+        for rules in [
+            vec![],
+            always.to_vec(),
+            [&[nothing, some][..], &always].concat(),
+            [&always[..], &[nothing, some, nothing]].concat(),
+        ] {
+            sys::bpf::load_device_program(&assemble(&rules)).unwrap();
+        }
     }
 }

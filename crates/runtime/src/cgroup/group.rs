@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -263,20 +263,17 @@ impl Cgroup {
 
     /// How many processes the kernel has killed in it for want of memory.
     pub fn oom_kills(&self) -> u64 {
-        self.members()
-            .filter_map(|(member, fd)| {
-                let file = if member.is_unified() {
-                    "memory.events"
-                } else {
-                    "memory.oom_control"
-                };
-                let text = read_at(fd, file).ok()?;
-                let value = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("oom_kill "))?;
-                value.trim().parse::<u64>().ok()
-            })
-            .max()
+        let Some((member, directory)) = self.directory_of("memory") else {
+            return 0;
+        };
+        let file = match member.is_unified() {
+            true => "memory.events",
+            false => "memory.oom_control",
+        };
+        let text = read_at(directory, file).unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        value
+            .and_then(|value| value.trim().parse().ok())
             .unwrap_or(0)
     }
 
@@ -331,6 +328,11 @@ pub(super) fn write_at(directory: BorrowedFd<'_>, file: &str, value: &str) -> Re
         Mode::empty(),
     )?;
     rustix::io::write(&fd, value.as_bytes()).map(|_| ())
+}
+
+/// Whether a cgroup has a file.
+pub(super) fn has_file(directory: BorrowedFd<'_>, file: &str) -> bool {
+    rustix::fs::accessat(directory, file, Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
 /// Reads a small file of a cgroup.

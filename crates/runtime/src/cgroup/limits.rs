@@ -7,19 +7,24 @@
 use rustix::io::Errno;
 use spec::runtime::{Cpu, LinuxResources, Memory};
 
-use super::group::{read_at, write_at};
-use super::{Cgroup, Error};
+use super::group::{has_file, read_at, write_at};
+use super::{Cgroup, Error, further_limits};
 
 /// One value for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Write {
+pub(super) struct Write {
     key: &'static str,
     controller: &'static str,
-    file: String,
-    value: String,
+    pub(super) file: String,
+    pub(super) value: String,
 }
 
-fn write(key: &'static str, controller: &'static str, file: &str, value: impl ToString) -> Write {
+pub(super) fn write(
+    key: &'static str,
+    controller: &'static str,
+    file: &str,
+    value: impl ToString,
+) -> Write {
     Write {
         key,
         controller,
@@ -42,15 +47,21 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 /// # Errors
 /// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
-    refuse_unsupported(resources)?;
-    let v2 = cgroup
-        .directory_of("memory")
-        .is_some_and(|(member, _)| member.is_unified());
-    let mut writes = if v2 {
+    let is_v2 = |controller: &str| {
+        let directory = cgroup.directory_of(controller);
+        directory.is_some_and(|(member, _)| member.is_unified())
+    };
+    let mut writes = if is_v2("memory") {
+        refuse_on_v2(resources)?;
         for_v2(resources, &current_quota(cgroup))
     } else {
         for_v1(resources)
     };
+    let has = |controller: &str, file: &str| {
+        let directory = cgroup.directory_of(controller);
+        directory.is_some_and(|(_, directory)| has_file(directory, file))
+    };
+    writes.extend(further_limits::writes(resources, is_v2, has));
     for (file, value) in &resources.unified {
         writes.push(write("linux.resources.unified", "unified", file, value));
     }
@@ -102,20 +113,15 @@ fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
     }
 }
 
-fn refuse_unsupported(resources: &LinuxResources) -> Result<(), Error> {
+/// What only v1 has.
+fn refuse_on_v2(resources: &LinuxResources) -> Result<(), Error> {
     let memory = resources.memory.as_ref();
     let cpu = resources.cpu.as_ref();
+    let network = resources.network.as_ref();
     let asked = [
-        ("linux.resources.blockIO", resources.block_io.is_some()),
         (
-            "linux.resources.hugepageLimits",
-            !resources.hugepage_limits.is_empty(),
-        ),
-        ("linux.resources.network", resources.network.is_some()),
-        ("linux.resources.rdma", !resources.rdma.is_empty()),
-        (
-            "linux.resources.memory.kernelTCP",
-            memory.is_some_and(|m| m.kernel_tcp.is_some()),
+            "linux.resources.memory.kernel",
+            memory.is_some_and(|m| m.kernel.or(m.kernel_tcp).is_some()),
         ),
         (
             "linux.resources.memory.disableOOMKiller",
@@ -129,10 +135,14 @@ fn refuse_unsupported(resources: &LinuxResources) -> Result<(), Error> {
             "linux.resources.cpu.realtimeRuntime",
             cpu.is_some_and(|c| c.realtime_runtime.is_some() || c.realtime_period.is_some()),
         ),
+        (
+            "linux.resources.network",
+            network.is_some_and(|n| n.class_id.is_some() || !n.priorities.is_empty()),
+        ),
     ];
     match asked.iter().find(|(_, is_asked)| *is_asked) {
         Some((key, _)) => Err(Error::Unsupported {
-            key: (*key).to_owned(),
+            key: format!("{key} on cgroup v2"),
         }),
         None => Ok(()),
     }
@@ -161,10 +171,18 @@ fn for_v1(resources: &LinuxResources) -> Vec<Write> {
             "cpu.cfs_burst_us",
             text(cpu.burst),
         );
+        let signed = |value: Option<i64>| value.map(|value| value.to_string());
+        cpu_write("linux.resources.cpu.idle", "cpu.idle", signed(cpu.idle));
+        // Neither must exceed the other on the way.
         cpu_write(
-            "linux.resources.cpu.idle",
-            "cpu.idle",
-            cpu.idle.map(|idle| idle.to_string()),
+            "linux.resources.cpu.realtimePeriod",
+            "cpu.rt_period_us",
+            text(cpu.realtime_period),
+        );
+        cpu_write(
+            "linux.resources.cpu.realtimeRuntime",
+            "cpu.rt_runtime_us",
+            signed(cpu.realtime_runtime),
         );
         cpusets(cpu, &mut writes);
     }
@@ -191,9 +209,27 @@ fn memory_v1(memory: &Memory, writes: &mut Vec<Write>) {
             "memory.soft_limit_in_bytes",
             memory.reservation,
         ),
+        (
+            "linux.resources.memory.kernel",
+            "memory.kmem.limit_in_bytes",
+            memory.kernel,
+        ),
+        (
+            "linux.resources.memory.kernelTCP",
+            "memory.kmem.tcp.limit_in_bytes",
+            memory.kernel_tcp,
+        ),
     ];
     for (key, file, value) in files {
         writes.extend(value.map(|value| write(key, "memory", file, value)));
+    }
+    if let Some(swappiness) = memory.swappiness {
+        let key = "linux.resources.memory.swappiness";
+        writes.push(write(key, "memory", "memory.swappiness", swappiness));
+    }
+    if memory.disable_oom_killer == Some(true) {
+        let key = "linux.resources.memory.disableOOMKiller";
+        writes.push(write(key, "memory", "memory.oom_control", 1));
     }
 }
 

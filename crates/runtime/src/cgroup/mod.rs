@@ -1,10 +1,11 @@
 //! cgroups: where a container's groups are (`hierarchy`), making, entering and removing them
-//! (`group`), what is written to limit them (`limits`, `devices`), what they use (`stats`, `oom`),
-//! groups below (`sub`), and standing still (`freezer`).
+//! (`group`), what is written to limit them (`limits`, `further_limits`, `devices`), what they use
+//! (`stats`, `oom`), groups below (`sub`), and standing still (`freezer`).
 
 mod devices;
 mod error;
 mod freezer;
+mod further_limits;
 mod group;
 mod hierarchy;
 mod limits;

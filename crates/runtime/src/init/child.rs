@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -68,6 +69,7 @@ impl Init<'_> {
 
     fn steps(&self) -> Result<Infallible, Failed> {
         self.hear(FromParent::Go, Step::Parent)?;
+        let labels = self.plan.labels.open().at(Step::Labels)?;
         self.join_cgroups().at(Step::Cgroup)?;
         self.enter_namespaces().at(Step::Namespaces)?;
         if self.plan.bare.is_none() {
@@ -85,6 +87,8 @@ impl Init<'_> {
         self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
         drop(terminal);
         rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
+        self.plan.own_scheduling.apply().at(Step::Scheduling)?;
+        self.plan.labels.apply(&labels).at(Step::Labels)?;
         let entered = self.enter_working_directory();
         if self.plan.bare.is_none() {
             self.take_on_credentials().at(Step::Credentials)?;
@@ -98,6 +102,7 @@ impl Init<'_> {
             entered.at(Step::WorkingDirectory)?;
         }
         let program = self.find_program().at(Step::Execute)?;
+        // Looked for while no filter stands in the way.
         let environment = self.environment();
         self.let_go().at(Step::Start)?;
         tell_parent(self.socket, &FromInit::Ready)
@@ -105,7 +110,8 @@ impl Init<'_> {
             .at(Step::Start)?;
         self.wait_for_start().at(Step::Start)?;
         if let Some(container) = &self.plan.container {
-            hooks::start_container(container.config, &container.state).at(Step::Hooks)?;
+            hooks::start_container(container.config, &container.state, &environment)
+                .at(Step::Hooks)?;
         }
         self.settle().at(Step::Execute)?;
         self.load_seccomp().at(Step::Seccomp)?;
@@ -130,6 +136,8 @@ impl Init<'_> {
         {
             loopback()?;
         }
+        // What is made gets the mode that is asked for, whatever the caller's mask.
+        let mask = rustix::process::umask(Mode::empty());
         let own = container.root.prepare().at(Step::RootFs)?;
         let sent = self.hear(FromParent::Mounts, Step::RootFs)?;
         let root = container.root.build(own, sent).at(Step::RootFs)?;
@@ -142,6 +150,7 @@ impl Init<'_> {
         }
         let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
         rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
+        rustix::process::umask(mask);
         self.run_hooks(container)?;
         if container.no_pivot {
             rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
@@ -199,7 +208,7 @@ impl Init<'_> {
         if !namespaces.by_child().is_empty() {
             namespaces::unshare(namespaces.by_child())?;
         }
-        namespaces.enter_mount()?;
+        namespaces.enter_rest()?;
         let container = self.plan.container.as_ref();
         if let Some(linux) = container.and_then(|c| c.config.linux.as_ref()) {
             // Before the ids change: after that, our files in /proc are somebody else's.
@@ -265,7 +274,9 @@ impl Init<'_> {
         match rustix::process::chdir(path) {
             // The image need not have it, as with Docker.
             Err(Errno::NOENT) if self.plan.container.is_some() => {
-                std::fs::create_dir_all(path).doing(|| format!("making {}", path.display()))?;
+                let mut directories = std::fs::DirBuilder::new();
+                let made = directories.recursive(true).mode(0o755).create(path);
+                made.doing(|| format!("making {}", path.display()))?;
                 rustix::process::chdir(path)
             }
             other => other,
@@ -362,6 +373,7 @@ impl Init<'_> {
         program.load().doing(clause)
     }
 
+    /// The program's environment: a program without a container has the caller's as it is.
     /// What the program must not inherit of ours: file descriptors and ways with signals.
     fn settle(&self) -> Result<(), Fault> {
         // Nothing of ours may be inherited, whoever forgot a flag (CVE-2024-21626).

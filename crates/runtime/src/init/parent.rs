@@ -46,7 +46,8 @@ impl Launch<'_> {
         hooks: impl FnOnce(Pid) -> Result<(), Error>,
     ) -> Result<Waiting, Error> {
         let (mut ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
-        let child = self.clone_init(&theirs, &mut ours)?;
+        let scheduling = &self.plan.scheduling;
+        let child = scheduling.start_on(|| self.clone_init(&theirs, &mut ours))?;
         drop(theirs);
         let process = Process {
             pid: child.pid,
@@ -60,7 +61,8 @@ impl Launch<'_> {
         };
         let outcome = self
             .furnish(&mut waiting)
-            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready));
+            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready))
+            .and_then(|()| Ok(self.plan.scheduling.apply(waiting.process.pid)?));
         if outcome.is_err() {
             waiting.abandon();
         }
@@ -148,10 +150,11 @@ impl Launch<'_> {
             .ok_or(Errno::PROTO)
             .doing(clause)?;
         let number = i32::from_ne_bytes(*number);
-        let Some(pid) = Pid::from_raw(number).filter(|_| number > 0) else {
+        if number <= 0 {
             let why = String::from_utf8_lossy(why).into_owned();
             return Err(Error::parent(why, Errno::from_raw_os_error(-number)));
-        };
+        }
+        let pid = Pid::from_raw(number).ok_or(Errno::PROTO).doing(clause)?;
         // Init is our child and not yet waited for, so that its pid cannot mean another process.
         let pidfd =
             rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).doing(clause)?;
@@ -345,10 +348,7 @@ impl Waiting {
 
     /// Kills and reaps an init that cannot go on.
     pub(crate) fn abandon(&self) {
-        use rustix::process::{Signal, pidfd_send_signal};
-        // It may have ended by itself, which is as good.
-        let _ = pidfd_send_signal(&self.process.pidfd, Signal::KILL);
-        let _ = self.process.wait();
+        self.process.end();
     }
 }
 

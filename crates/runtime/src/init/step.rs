@@ -44,10 +44,12 @@ steps! {
     MaskedPaths = "mask paths",
     /// The pseudo terminal.
     Terminal = "set up the terminal",
-    /// Scheduler, io priority, memory policy.
+    /// Memory policy and execution domain.
     Scheduling = "set the scheduling",
     /// Resource limits.
     Rlimits = "set the resource limits",
+    /// AppArmor and SELinux.
+    Labels = "set the security labels",
     /// The seccomp filter.
     Seccomp = "load the seccomp filter",
     /// User, groups and capabilities.

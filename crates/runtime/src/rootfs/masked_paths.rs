@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_string,
@@ -20,6 +20,7 @@ use crate::error::{Doing, Fault};
 /// What covers masked paths. It must be made while the host's /dev can still be reached, so that
 /// a hostile image has no say in what "null" is.
 struct Covers {
+    /// Where the host has it: before Linux 6.15 only what is attached can be cloned.
     null: OwnedFd,
     empty: Option<OwnedFd>,
 }
@@ -78,8 +79,8 @@ fn make_readonly(target: BorrowedFd<'_>) -> Result<(), Errno> {
 impl Covers {
     fn new() -> Result<Self, Fault> {
         let clause = || "opening the null device".to_owned();
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let null = open_tree(CWD, "/dev/null", flags).doing(clause)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let null = openat(CWD, "/dev/null", flags, Mode::empty()).doing(clause)?;
         let stat = rustix::fs::fstat(&null).doing(clause)?;
         let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
             && stat.st_rdev == rustix::fs::makedev(1, 3);

@@ -6,6 +6,11 @@
 //! runs with. Overlayfs acts with the credentials of whoever creates it, and uid 0 of the host has
 //! no place in the id-mapped upper layer; so the caller takes on the host ids of the container's
 //! root, for file access only, while the overlay is made.
+//!
+//! Kernels before 6.13 take no layers by fd, and those before 6.8 not one after the other; for them
+//! there is `overlay/by_name.rs`. Which way it goes is found out by trying.
+
+mod by_name;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -87,8 +92,24 @@ impl Overlay {
         }
     }
 
-    /// Layers by path: with the ids that they have on disk.
+    /// Layers with the ids that they have on disk.
     fn mount_plain(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
+        match self.mount_by_path(attributes) {
+            Err(fault) if is_too_new(fault.errno) => {}
+            mounted => return mounted,
+        }
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let clone = |path: &Path| {
+            open_tree(CWD, path, flags).doing(|| format!("opening {}", path.display()))
+        };
+        let lower = self.lower.iter().map(|layer| clone(layer));
+        let lower = lower.collect::<Result<Vec<_>, _>>()?;
+        let writable = self.writable.as_ref();
+        let parent = writable.map(|(upper, work)| clone(parent_of(upper, work)?));
+        by_name::mount(self, &lower, parent.transpose()?.as_ref(), attributes)
+    }
+
+    fn mount_by_path(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
         let context = open_context()?;
         for layer in &self.lower {
             fsconfig_set_string(&context, "lowerdir+", layer.as_path())
@@ -122,21 +143,36 @@ impl Overlay {
             .transpose()?;
         let _as_container_root = FsIds::assume(mapped.root_uid, mapped.root_gid)
             .doing(|| "taking on the ids of the container's root for file access".to_owned())?;
+        let mount = match self.mount_by_fd(&layers, writable.as_ref(), attributes) {
+            Err(fault) if is_too_new(fault.errno) => {
+                let clone = writable.as_ref().map(|writable| &writable.clone);
+                by_name::mount(self, &layers, clone, attributes)?
+            }
+            mounted => mounted?,
+        };
+        let clones = writable.map(|writable| writable.clone).into_iter();
+        let sources = layers.into_iter().chain(clones).collect();
+        Ok(Detached { mount, sources })
+    }
+
+    fn mount_by_fd(
+        &self,
+        layers: &[OwnedFd],
+        writable: Option<&Writable>,
+        attributes: MountAttrFlags,
+    ) -> Result<OwnedFd, Fault> {
         let context = open_context()?;
         for (layer, path) in layers.iter().zip(&self.lower) {
             fsconfig_set_fd(&context, "lowerdir+", layer)
                 .doing(|| format!("adding the layer {}", path.display()))?;
         }
-        if let Some(Writable { upper, work, .. }) = &writable {
+        if let Some(Writable { upper, work, .. }) = writable {
             fsconfig_set_fd(&context, "upperdir", upper)
                 .doing(|| "adding the writable layer".to_owned())?;
             fsconfig_set_fd(&context, "workdir", work)
                 .doing(|| "adding the work directory".to_owned())?;
         }
-        let mount = self.finish(&context, attributes)?;
-        let clones = writable.map(|writable| writable.clone).into_iter();
-        let sources = layers.into_iter().chain(clones).collect();
-        Ok(Detached { mount, sources })
+        self.finish(&context, attributes)
     }
 
     fn finish(&self, context: &OwnedFd, attributes: MountAttrFlags) -> Result<OwnedFd, Fault> {
@@ -158,6 +194,11 @@ impl Overlay {
         fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
             .doing(|| "mounting the overlay".to_owned())
     }
+}
+
+/// How kernels answer that do not know a way of naming layers.
+fn is_too_new(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::OPNOTSUPP)
 }
 
 fn open_context() -> Result<OwnedFd, Fault> {
@@ -185,6 +226,20 @@ pub(super) fn mapped_clone(
     Ok(clone)
 }
 
+/// The directory that holds both.
+fn parent_of<'a>(upper: &'a Path, work: &Path) -> Result<&'a Path, Fault> {
+    let parent = upper
+        .parent()
+        .filter(|parent| work.parent() == Some(*parent));
+    parent.ok_or(Errno::XDEV).doing(|| {
+        format!(
+            "finding {} and {} in one directory",
+            upper.display(),
+            work.display()
+        )
+    })
+}
+
 /// The upper and the work directory on one id-mapped clone of their parent.
 struct Writable {
     upper: OwnedFd,
@@ -199,16 +254,7 @@ fn writable_fds(
     user_namespace: BorrowedFd<'_>,
 ) -> Result<Writable, Fault> {
     let clause = || format!("opening the writable layer {}", upper.display());
-    let parent = upper
-        .parent()
-        .filter(|parent| work.parent() == Some(*parent));
-    let parent = parent.ok_or(Errno::XDEV).doing(|| {
-        format!(
-            "finding {} and {} in one directory",
-            upper.display(),
-            work.display()
-        )
-    })?;
+    let parent = parent_of(upper, work)?;
     let clone = mapped_clone(parent, user_namespace, false)?;
     let open = |path: &Path| {
         let name = path.file_name().ok_or(Errno::INVAL).doing(clause)?;

@@ -57,6 +57,19 @@ impl Bundle {
         Self { wharf, id, config }
     }
 
+    /// Gives the container a user namespace with 65,536 ids of the host from 700,000 on, and the
+    /// mount points that its root cannot make in a directory of the host's root.
+    pub(crate) fn with_user_namespace(&mut self) {
+        for name in ["proc", "dev", "sys"] {
+            std::fs::create_dir_all(self.path("rootfs").join(name)).unwrap();
+        }
+        let namespaces = self.config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({"type": "user"}));
+        let map = json!([{"containerID": 0, "hostID": 700_000, "size": 65_536}]);
+        self.config["linux"]["uidMappings"] = map.clone();
+        self.config["linux"]["gidMappings"] = map;
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.wharf.path("bundle").join(name)
     }

@@ -1,5 +1,7 @@
 //! Properties of `config.json`, by the effect that a program in the container sees.
 
+use std::os::unix::fs::MetadataExt;
+
 use serde_json::json;
 
 use crate::bundle::Bundle;
@@ -211,6 +213,31 @@ fn a_user_namespace_has_the_maps_of_the_configuration() {
     let output = bundle.output();
     let words: Vec<_> = output.split_whitespace().collect();
     assert_eq!(words, ["0", "700000", "1000", "0", "800000", "1000", "0"]);
+}
+
+/// Where the program reads them, with cgroup v1; the numbers of v2 are tested beside the code.
+#[test]
+fn reads_and_writes_of_a_device_are_limited() {
+    if !is_root() {
+        return;
+    }
+    let file = "/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device";
+    if !std::path::Path::new(file).exists() {
+        println!("skipped: needs the blkio controller of cgroup v1");
+        return;
+    }
+    let device = std::fs::metadata("/").unwrap().dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let disk = format!("/sys/dev/block/{major}:{minor}/partition");
+    if major == 0 || std::path::Path::new(&disk).exists() {
+        println!("skipped: needs a whole disk below /");
+        return;
+    }
+    let output = sh(&format!("cat {file}"), |config| {
+        config["linux"]["resources"]["blockIO"] = json!({"weight": 0,
+            "throttleReadBpsDevice": [{"major": major, "minor": minor, "rate": 1_048_576}]});
+    });
+    assert_eq!(output, format!("{major}:{minor} 1048576"));
 }
 
 #[test]

@@ -1,41 +1,59 @@
 //! Limits: what the kernel is told, and what is refused for want of rights.
 
-use crate::harness::{Wharf, is_root};
+use crate::harness::{Wharf, is_root, without_warnings};
 
 #[test]
-fn memory_processors_and_tasks_are_limited_by_the_kernel() {
+fn a_program_beyond_its_memory_is_killed_and_the_record_says_why() {
     if !is_root() {
         return;
     }
     let wharf = Wharf::new();
-    let words = [
-        "run",
-        "-d",
-        "--name",
-        "web",
-        "-m",
-        "64m",
-        "--cpus",
-        "0.5",
-        "--pids-limit",
-        "20",
-    ];
-    let id = wharf.ok(&[&words[..], &["host", "sleep", "1000"]].concat());
-    let read = |names: [&str; 2]| {
-        crate::harness::cgroups_of(&id)
-            .iter()
-            .flat_map(|cgroup| names.map(|name| cgroup.join(name)))
-            .find_map(|file| std::fs::read_to_string(file).ok())
-            .unwrap()
+    // `tail` keeps the last line, and this one has no end.
+    let hog = "head -c 200m /dev/zero | tail > /dev/null";
+    let run = |name: &str, limit: &str| {
+        let words = ["run", "--name", name, "-m", limit, "host", "sh", "-c", hog];
+        wharf.run(&words).code
     };
-    assert_eq!(
-        read(["memory.limit_in_bytes", "memory.max"]).trim(),
-        (64 << 20).to_string()
+    assert_eq!(run("small", "32m"), 137);
+    assert_eq!(wharf.inspect("small", "/State/OOMKilled"), true);
+    assert_eq!(run("large", "400m"), 0);
+    assert_eq!(wharf.inspect("large", "/State/OOMKilled"), false);
+}
+
+#[test]
+fn a_busy_program_gets_its_share_of_the_processors_and_no_more() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let busy = "TIMEFORMAT='%U %S'; time timeout 2 sh -c 'while :; do :; done'";
+    let outcome = wharf.run(&["run", "--rm", "--cpus", "0.2", "host", "bash", "-c", busy]);
+    let times = without_warnings(&outcome.stderr);
+    let used: f64 = times
+        .split_whitespace()
+        .map(|seconds| seconds.parse::<f64>().unwrap())
+        .sum();
+    // Two seconds of a fifth, and what one period may run over.
+    assert!((0.05..0.6).contains(&used), "{outcome:?}");
+}
+
+#[test]
+fn a_container_cannot_have_more_tasks_than_its_limit() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "for i in $(seq 30); do sleep 1000 & done; echo all";
+    let run = |limit: &str| {
+        let words = ["run", "--rm", "--pids-limit", limit, "host", "sh", "-c"];
+        wharf.run(&[&words[..], &[script]].concat())
+    };
+    let outcome = run("20");
+    assert!(
+        outcome.code != 0 && outcome.stderr.contains("annot fork"),
+        "{outcome:?}"
     );
-    assert!(read(["cpu.cfs_quota_us", "cpu.max"]).starts_with("50000"));
-    assert_eq!(read(["pids.max", "pids.max"]).trim(), "20");
-    let script = "for i in $(seq 30); do sleep 1000 & done";
-    assert_ne!(wharf.run(&["exec", "web", "sh", "-c", script]).code, 0);
+    assert_eq!(run("40").stdout, "all\n");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod oci_descriptors;
 mod oci_exec;
 mod oci_limits;
 mod oci_signals;
+mod process;
 mod pull;
 mod registry;
 mod rootless;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use runtime::{Created, Request, Stdio};
 
-use ::spec::runtime::{Config, NamespaceType};
+use ::spec::runtime::{Config, NamespaceType, Process};
 
 use super::descriptors::Inherited;
 use super::global::Global;
@@ -47,7 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.preserve_fds)?;
-    let stdio = stdio(args)?;
+    let stdio = stdio(global, args)?;
     let request = request(global, args, inherited, stdio);
     let created = runtime::create(Request {
         start_later: true,
@@ -88,13 +88,16 @@ pub(super) fn request<'a>(
 
 /// The streams that the bundle asks for. If its container could write to this program, only a
 /// sealed copy of it goes on.
-pub(super) fn stdio(args: &Args) -> Result<Stdio, Failure> {
+pub(super) fn stdio(global: &Global, args: &Args) -> Result<Stdio, Failure> {
     let config = match &args.config {
         Some(path) => runtime::load(path)?,
         None => runtime::load(&args.bundle.join("config.json"))?,
     };
     seal(&config)?;
-    let terminal = config.process.is_some_and(|process| process.terminal);
+    let terminal = config.process.is_some_and(|process| {
+        warn(global, &process);
+        process.terminal
+    });
     Ok(streams(terminal, args.console_socket.is_some()))
 }
 
@@ -104,6 +107,13 @@ pub(super) fn streams(terminal: bool, has_socket: bool) -> Stdio {
         (false, _) => Stdio::Inherit,
         (true, false) => Stdio::RelayedTerminal,
         (true, true) => Stdio::Terminal,
+    }
+}
+
+/// Tells what a process asks for and cannot get.
+pub(super) fn warn(global: &Global, process: &Process) {
+    for message in runtime::capabilities::warnings(process) {
+        global.warn(&message);
     }
 }
 

@@ -6,7 +6,7 @@ use ::spec::runtime::{Capabilities, Config, Process};
 use runtime::{ExecRequest, SubCgroup};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::create::{seal, streams};
+use super::create::{seal, streams, warn};
 use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
@@ -89,6 +89,7 @@ fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     let config = record.configuration()?;
     seal(&config)?;
     let process = wanted(config, args)?;
+    warn(global, &process);
     check_terminal(process.terminal, args.detach, args.console_socket.is_some())?;
     let child = runtime::exec(ExecRequest {
         root: &global.root,

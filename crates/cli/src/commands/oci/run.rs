@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
-    let stdio = stdio(&args.create)?;
+    let stdio = stdio(global, &args.create)?;
     let terminal = stdio.is_terminal();
     check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
     let created = runtime::create(request(global, &args.create, inherited, stdio))?;
