@@ -82,7 +82,8 @@ impl Cgroup {
         let path = format!("/proc/{}/cgroup", init.as_raw_pid());
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let below = text.lines().find_map(|line| line.strip_prefix("0::"));
-        if let Some(moved) = below.and_then(|path| join_tail(&member.path, path)) {
+        let mount = mount_point(&member.path).unwrap_or(&member.path);
+        if let Some(moved) = below.and_then(|path| join_below(mount, &member.path, path)) {
             *directory = open_directory(&moved).map_err(|errno| failed(&moved, errno))?;
             member.path = moved;
         }
@@ -90,14 +91,19 @@ impl Cgroup {
     }
 }
 
-/// The directory of `path`, a process' own cgroup, when it is below `directory`, which has the
-/// mount point in front.
-fn join_tail(directory: &Path, path: &str) -> Option<PathBuf> {
-    let path = Path::new(path.strip_prefix('/')?);
-    directory.ancestors().find_map(|mount| {
-        let whole = mount.join(path);
-        (whole != directory && whole.starts_with(directory)).then_some(whole)
-    })
+/// Where the hierarchy of a cgroup's directory is mounted.
+fn mount_point(directory: &Path) -> Option<&Path> {
+    let device = |path: &Path| rustix::fs::stat(path).map(|stat| stat.st_dev).ok();
+    let own = device(directory);
+    let above = |path: &&Path| device(path) == own;
+    directory.ancestors().take_while(above).last()
+}
+
+/// The directory of `path`, a process' own cgroup in the hierarchy at `mount`, when it is below
+/// `directory`.
+fn join_below(mount: &Path, directory: &Path, path: &str) -> Option<PathBuf> {
+    let whole = mount.join(path.strip_prefix('/')?);
+    (whole != directory && whole.starts_with(directory)).then_some(whole)
 }
 
 fn open_below(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
@@ -117,12 +123,11 @@ mod tests {
 
     #[test]
     fn a_process_that_moved_down_is_found_below_the_mount() {
-        let directory = Path::new("/sys/fs/cgroup/a/b");
-        assert_eq!(
-            join_tail(directory, "/a/b/c").as_deref(),
-            Some(Path::new("/sys/fs/cgroup/a/b/c"))
-        );
-        assert_eq!(join_tail(directory, "/a/b"), None);
-        assert_eq!(join_tail(directory, "/elsewhere"), None);
+        let mount = Path::new("/sys/fs/cgroup");
+        let directory = mount.join("a/b");
+        let found = |path| join_below(mount, &directory, path);
+        assert_eq!(found("/a/b/c"), Some(directory.join("c")));
+        assert_eq!(found("/a/b"), None);
+        assert_eq!(found("/elsewhere"), None);
     }
 }

@@ -77,7 +77,10 @@ impl Bundle {
     /// `wharf oci` with global options, ready for a verb.
     pub(crate) fn command(&self) -> Command {
         let text = serde_json::to_vec(&self.config).unwrap();
-        std::fs::write(self.path("config.json"), text).unwrap();
+        // Another command may be reading it.
+        if std::fs::read(self.path("config.json")).unwrap() != text {
+            std::fs::write(self.path("config.json"), text).unwrap();
+        }
         let mut command = self.wharf.command();
         command.arg("oci").arg("--root").arg(self.wharf.path("oci"));
         command.current_dir(self.path(""));
