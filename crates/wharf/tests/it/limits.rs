@@ -9,14 +9,14 @@ fn a_program_beyond_its_memory_is_killed_and_the_record_says_why() {
     }
     let wharf = Wharf::new();
     // `tail` keeps the last line, and this one has no end.
-    let hog = "head -c 200m /dev/zero | tail > /dev/null";
+    let hog = "head -c 50m /dev/zero | tail > /dev/null";
     let run = |name: &str, limit: &str| {
         let words = ["run", "--name", name, "-m", limit, "host", "sh", "-c", hog];
         wharf.run(&words).code
     };
-    assert_eq!(run("small", "32m"), 137);
+    assert_eq!(run("small", "16m"), 137);
     assert_eq!(wharf.inspect("small", "/State/OOMKilled"), true);
-    assert_eq!(run("large", "400m"), 0);
+    assert_eq!(run("large", "150m"), 0);
     assert_eq!(wharf.inspect("large", "/State/OOMKilled"), false);
 }
 
