@@ -3,6 +3,7 @@
 
 mod bench;
 mod cargo;
+mod fuzz;
 mod packages;
 mod test;
 mod tidy;
@@ -16,6 +17,8 @@ usage: cargo xtask <task>
 
   test [FILTER]       install what the tests need, build, run every test as root and as an
                       ordinary user, and check that nothing is left behind
+  fuzz [--seconds N] [--seed N] [TARGET]
+                      feed hostile input to every parser and to the seccomp compiler
   tidy                check the rules of the house that the compiler cannot check
   bench [--runs N] [--case NAME] [--write]
                       measure wharf against the floor and against the engines that are installed;
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let rest = arguments.get(1..).unwrap_or_default();
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(rest),
+        Some("fuzz") => fuzz::run(rest),
         Some("tidy") => tidy::run(rest),
         Some("bench") => bench::run(rest),
         Some("vm") => vm::run(rest),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A program a test runs, and the Debian package that brings it.
+/// A program a test runs, or a file by its whole path, and the Debian package that brings it.
 struct Needed {
     program: &'static str,
     package: &'static str,
@@ -12,6 +12,11 @@ struct Needed {
 }
 
 const NEEDED: &[Needed] = &[
+    Needed {
+        program: "/usr/include/seccomp.h",
+        package: "libseccomp-dev",
+        why: "compiles the same filters as we do",
+    },
     Needed {
         program: "cc",
         package: "gcc",

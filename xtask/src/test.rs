@@ -11,13 +11,17 @@ mod tally;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub(crate) use in_machine::alone as in_machine_alone;
 pub(crate) use supervisor::{SUPERVISE, supervise};
 
-use crate::packages;
+use crate::{fuzz, packages};
 use pass::{Pass, User};
-use tally::Tally;
+use tally::{Outcome, Tally};
+
+/// For each fuzz target.
+const FUZZ_TIME: Duration = Duration::from_secs(5);
 
 /// Runs everything whose name contains the optional filter; true when nothing failed. Whatever
 /// happens, the last line is a tally.
@@ -54,6 +58,7 @@ fn run_all(arguments: &[String]) -> Result<Tally, String> {
         }
         .run(&mut tally)?;
     }
+    fuzz_briefly(filter, &mut tally)?;
     let left = before.left_behind(&directory.path);
     for thing in &left {
         println!("left behind: {thing}");
@@ -61,6 +66,27 @@ fn run_all(arguments: &[String]) -> Result<Tally, String> {
     tally.check("nothing is left behind", left.is_empty());
     in_machine::run(&artifacts, filter, &mut tally)?;
     Ok(tally)
+}
+
+/// Every fuzz target for a moment, each time with other input.
+fn fuzz_briefly(filter: &str, tally: &mut Tally) -> Result<(), String> {
+    if !filter.is_empty() && !filter.starts_with("fuzz") {
+        return Ok(());
+    }
+    println!("fuzz targets:");
+    let seed = fuzz::seed_of_now();
+    for target in fuzz::targets()? {
+        let name = format!("fuzz {}", target.name);
+        if name.contains(filter) {
+            let started = Instant::now();
+            let outcome = match target.feed(FUZZ_TIME, seed)? {
+                true => Outcome::Passed,
+                false => Outcome::Failed(format!("repeat it with --seed {seed}")),
+            };
+            tally.add(&name, outcome, started.elapsed());
+        }
+    }
+    Ok(())
 }
 
 /// The directory of one run, below /tmp so that an ordinary user reaches it; removed at the end.

@@ -134,6 +134,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         dies_with_parent: true,
         start_later: false,
         no_pivot: false,
+        no_new_keyring: false,
         preserve_fds: 0,
         listen_fds: 0,
         config: None,

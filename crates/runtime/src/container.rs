@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
@@ -57,6 +58,9 @@ pub struct Record {
     /// Whether its init is not the first of a pid namespace of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shares_pids: bool,
+    /// Whether its programs have the session keyring of its maker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_new_keyring: bool,
     /// Its cgroup in each hierarchy; without one where there is no right to make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Paths>,
@@ -111,6 +115,14 @@ impl Container {
         let pid = Pid::from_raw(self.record.pid)?;
         let is_same = sys::proc::start_time(pid).is_ok_and(|time| time == self.record.start_time);
         (is_same && !sys::proc::is_zombie(pid)).then_some(pid)
+    }
+
+    /// The name of the session keyring that its programs share, as runc names it.
+    pub(crate) fn keyring(&self) -> Option<CString> {
+        let name = format!("_ses.{}", self.record.id);
+        CString::new(name)
+            .ok()
+            .filter(|_| !self.record.no_new_keyring)
     }
 
     /// Where init waits for the start.

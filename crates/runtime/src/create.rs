@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub start_later: bool,
     /// Move the root by chroot instead of pivot_root.
     pub no_pivot: bool,
+    /// The container keeps the session keyring of the caller.
+    pub no_new_keyring: bool,
     /// How many fds after the standard streams are passed on.
     pub preserve_fds: u32,
     /// How many of these are sockets that the program is told of in `LISTEN_FDS`; they come first.
@@ -172,6 +174,7 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
         created: store::time::now_rfc3339(),
         owner: rustix::process::geteuid().as_raw(),
         annotations: config.annotations.clone(),
+        no_new_keyring: request.no_new_keyring,
         poststart: hooks(|hooks| &hooks.poststart),
         poststop: hooks(|hooks| &hooks.poststop),
         shares_pids: !config
@@ -209,6 +212,7 @@ fn launch(
     let mut plan = Plan {
         dies_with_parent: request.dies_with_parent,
         preserve_fds: request.preserve_fds,
+        keyring: container.keyring(),
         ..Plan::of_container(
             config,
             &record.bundle,

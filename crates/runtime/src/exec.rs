@@ -61,6 +61,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         .as_ref()
         .and_then(|linux| linux.seccomp.as_ref());
     let linux = config.linux.as_ref();
+    let state = container.state();
     let plan = Plan {
         scheduling: Scheduling::of_exec(request.process)?,
         own_scheduling: linux
@@ -68,8 +69,9 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
             .transpose()?
             .unwrap_or_default(),
         preserve_fds: request.preserve_fds,
+        keyring: container.keyring(),
         seccomp: profile
-            .map(seccomp::compile)
+            .map(|profile| seccomp::Filter::of(profile, &state))
             .transpose()
             .map_err(Error::Seccomp)?,
         ..Plan::of_process(request.process, Namespaces::of_process(pid)?)?

@@ -49,7 +49,7 @@ pub(crate) fn read(pid: Pid) -> Result<(Vec<IdMapping>, Vec<IdMapping>), Fault> 
     Ok((of("uid_map")?, of("gid_map")?))
 }
 
-fn parse(text: &str) -> Vec<IdMapping> {
+pub(crate) fn parse(text: &str) -> Vec<IdMapping> {
     text.lines()
         .filter_map(|line| {
             let mut numbers = line.split_whitespace().filter_map(|word| word.parse().ok());

@@ -14,6 +14,7 @@ mod events;
 mod exec;
 mod executable;
 mod features;
+pub mod fuzz;
 mod handover;
 mod hooks;
 mod id_list;

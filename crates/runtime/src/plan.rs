@@ -37,7 +37,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) scheduling: Scheduling,
     pub(crate) own_scheduling: OwnScheduling,
     pub(crate) labels: Labels,
-    pub(crate) seccomp: Option<seccomp::Program>,
+    pub(crate) seccomp: Option<seccomp::Filter<'a>>,
+    /// The session keyring of the container; without one it has its maker's.
+    pub(crate) keyring: Option<CString>,
     /// The container to build; `None` joins one that stands already.
     pub(crate) container: Option<Container<'a>>,
     /// A program without a container: its rights stay as they are.
@@ -94,6 +96,11 @@ impl<'a> Plan<'a> {
         if let Some(linux) = linux {
             sysctl::check(&linux.sysctl, &namespaces)?;
         }
+        let profile = linux.and_then(|l| l.seccomp.as_ref());
+        let seccomp = profile
+            .map(|profile| seccomp::Filter::of(profile, &state))
+            .transpose()
+            .map_err(Error::Seccomp)?;
         let container = Container {
             config,
             root: root(config, bundle, &namespaces, cgroup)?,
@@ -107,13 +114,9 @@ impl<'a> Plan<'a> {
                 uids: linux.map(|l| l.uid_mappings.as_slice()).unwrap_or_default(),
                 gids: linux.map(|l| l.gid_mappings.as_slice()).unwrap_or_default(),
             });
-        let profile = linux.and_then(|l| l.seccomp.as_ref());
         Ok(Self {
             id_maps,
-            seccomp: profile
-                .map(seccomp::compile)
-                .transpose()
-                .map_err(Error::Seccomp)?,
+            seccomp,
             container: Some(container),
             blocks_signals: config.annotations.contains_key(SIGNALS_BLOCKED),
             own_scheduling: linux
@@ -155,6 +158,7 @@ impl<'a> Plan<'a> {
             own_scheduling: OwnScheduling::default(),
             labels: Labels::resolve(process)?,
             seccomp: None,
+            keyring: None,
             container: None,
             bare: None,
             dies_with_parent: false,

@@ -8,6 +8,7 @@ pub mod exec;
 pub mod fds;
 pub mod fsuid;
 pub mod heap;
+pub mod keyring;
 pub mod loopback;
 pub mod mount;
 pub mod path;

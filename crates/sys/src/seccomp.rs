@@ -47,6 +47,27 @@ struct Program {
     instructions: *const Instruction,
 }
 
+const SECCOMP_SET_MODE_FILTER: libc::c_uint = 1;
+
+/// Whether the kernel knows these flags.
+pub fn is_supported(flags: FilterFlags) -> bool {
+    let mut flags = flags;
+    if flags.contains(FilterFlags::WAIT_KILLABLE_RECV) {
+        flags |= FilterFlags::NEW_LISTENER;
+    }
+    // SAFETY: flags are judged before the program is looked for, which is not there: the answer is
+    // EFAULT for flags that are known, and nothing is loaded in any case.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            SECCOMP_SET_MODE_FILTER,
+            flags.bits(),
+            std::ptr::null::<Program>(),
+        )
+    };
+    check(returned) == Err(Errno::FAULT)
+}
+
 /// Puts a filter on the calling thread; it needs `CAP_SYS_ADMIN` or no_new_privs. Gives back the
 /// listener when the flags ask for one.
 ///
@@ -54,7 +75,6 @@ struct Program {
 /// `EINVAL` for an invalid program or one longer than 4096 instructions, `EACCES` without the
 /// right.
 pub fn load(program: &[Instruction], flags: FilterFlags) -> Result<Option<OwnedFd>> {
-    const SECCOMP_SET_MODE_FILTER: libc::c_uint = 1;
     let raw = Program {
         length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?,
         instructions: program.as_ptr(),

@@ -10,7 +10,7 @@ use super::Error;
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Hierarchy {
+pub(crate) struct Hierarchy {
     /// Where it is mounted.
     pub(super) mount: PathBuf,
     /// Its v1 controllers or `name=…`; empty for v2.
@@ -32,7 +32,7 @@ pub(super) fn mounted() -> Result<Vec<Hierarchy>, Error> {
     Ok(parse(&text))
 }
 
-fn parse(mountinfo: &str) -> Vec<Hierarchy> {
+pub(crate) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mountinfo.lines() {
         let Some((left, right)) = line.split_once(" - ") else {

@@ -7,10 +7,10 @@ mod error;
 mod freezer;
 mod further_limits;
 mod group;
-mod hierarchy;
+pub(crate) mod hierarchy;
 mod limits;
 mod oom;
-mod place;
+pub(crate) mod place;
 mod stats;
 mod sub;
 

@@ -74,7 +74,7 @@ fn hierarchies_root(hierarchies: &[hierarchy::Hierarchy]) -> PathBuf {
 }
 
 /// The path below each hierarchy's mount, without a leading slash.
-fn checked(path: &str) -> Result<PathBuf, Error> {
+pub(crate) fn checked(path: &str) -> Result<PathBuf, Error> {
     let wrong = |why| Error::Path {
         path: path.to_owned(),
         why,

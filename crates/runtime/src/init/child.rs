@@ -76,6 +76,7 @@ impl Init<'_> {
             rustix::process::setsid()
                 .doing(|| "leading a session".into())
                 .at(Step::Session)?;
+            self.join_keyring().at(Step::Session)?;
         }
         let terminal = match &self.plan.container {
             Some(container) => self.build(container)?,
@@ -105,6 +106,12 @@ impl Init<'_> {
         // Looked for while no filter stands in the way.
         let environment = self.environment();
         self.let_go().at(Step::Start)?;
+        // Whoever decides about calls is told now, since the parent may be gone at the start.
+        let filter = self.plan.seccomp.as_ref();
+        let is_asked = filter.is_some_and(|filter| filter.listener.is_some());
+        if is_asked {
+            self.restrict()?;
+        }
         tell_parent(self.socket, &FromInit::Ready)
             .doing(|| "saying that all is ready".into())
             .at(Step::Start)?;
@@ -113,8 +120,9 @@ impl Init<'_> {
             hooks::start_container(container.config, &container.state, &environment)
                 .at(Step::Hooks)?;
         }
-        self.settle().at(Step::Execute)?;
-        self.load_seccomp().at(Step::Seccomp)?;
+        if !is_asked {
+            self.restrict()?;
+        }
         Err((Step::Execute, self.execute(&program, &environment)))
     }
 
@@ -201,6 +209,17 @@ impl Init<'_> {
             rustix::io::write(tasks, b"0").doing(|| "joining a cgroup".to_owned())?;
         }
         Ok(())
+    }
+
+    /// Keys of whoever calls us are not the container's. Some kernels have none.
+    fn join_keyring(&self) -> Result<(), Fault> {
+        let Some(name) = &self.plan.keyring else {
+            return Ok(());
+        };
+        match sys::keyring::join_session(name) {
+            Ok(()) | Err(Errno::NOSYS | Errno::PERM) => Ok(()),
+            Err(errno) => Err(Fault::new("making a session keyring", errno)),
+        }
     }
 
     fn enter_namespaces(&self) -> Result<(), Fault> {
@@ -358,19 +377,28 @@ impl Init<'_> {
     }
 
     /// The last thing before `execve`: the filter is the program's and need not allow what we do.
+    fn restrict(&self) -> Result<(), Failed> {
+        self.settle().at(Step::Execute)?;
+        self.load_seccomp().at(Step::Seccomp)
+    }
+
     fn load_seccomp(&self) -> Result<(), Fault> {
         let no_new_privileges = self.plan.process.no_new_privileges;
         if no_new_privileges {
             rustix::thread::set_no_new_privs(true).doing(|| "setting no_new_privs".to_owned())?;
         }
-        let Some(program) = &self.plan.seccomp else {
+        let Some(filter) = &self.plan.seccomp else {
             return Ok(());
         };
         let clause = || "loading the filter".to_owned();
         if !no_new_privileges {
             capabilities::raise(CapabilitySet::SYS_ADMIN).doing(clause)?;
         }
-        program.load().doing(clause)
+        match filter.program.load().doing(clause)? {
+            Some(listener) => tell_parent(self.socket, &FromInit::Listener(listener))
+                .doing(|| "handing out the filter's listener".to_owned()),
+            None => Ok(()),
+        }
     }
 
     /// The program's environment: a program without a container has the caller's as it is.

@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::process::Process;
 use crate::rootfs::MappedTo;
 use crate::rootfs::mounts::Detached;
+use crate::seccomp::Filter;
 use crate::stdio::Stdio;
 use crate::{credentials, id_map, namespaces};
 
@@ -59,9 +60,10 @@ impl Launch<'_> {
             process,
             socket: ours,
         };
+        let filter = self.plan.seccomp.as_ref();
         let outcome = self
             .furnish(&mut waiting)
-            .and_then(|()| waiting.listen(Some(hooks), FromInitEnd::Ready))
+            .and_then(|()| waiting.listen(FromInitEnd::Ready, Some(hooks), filter))
             .and_then(|()| Ok(self.plan.scheduling.apply(waiting.process.pid)?));
         if outcome.is_err() {
             waiting.abandon();
@@ -260,9 +262,13 @@ enum FromInitEnd {
 impl Waiting {
     /// Lets init execute the program and sees to it that it did.
     pub(crate) fn start(mut self) -> Result<Process, Error> {
-        let started = self
-            .tell(FromParent::Start, &[])
-            .and_then(|()| self.listen(None::<fn(Pid) -> Result<(), Error>>, FromInitEnd::Closed));
+        let started = self.tell(FromParent::Start, &[]).and_then(|()| {
+            self.listen(
+                FromInitEnd::Closed,
+                None::<fn(Pid) -> Result<(), Error>>,
+                None,
+            )
+        });
         match started {
             Ok(()) => Ok(self.process),
             Err(error) => {
@@ -290,8 +296,9 @@ impl Waiting {
 
     fn listen<F: FnOnce(Pid) -> Result<(), Error>>(
         &mut self,
-        mut hooks: Option<F>,
         end: FromInitEnd,
+        mut hooks: Option<F>,
+        filter: Option<&Filter<'_>>,
     ) -> Result<(), Error> {
         loop {
             let message =
@@ -308,8 +315,13 @@ impl Waiting {
                     }
                     self.tell(FromParent::HooksDone, &[])?;
                 }
+                (FromInit::Listener(fd), FromInitEnd::Ready) => {
+                    if let Some(listener) = filter.and_then(|filter| filter.listener.as_ref()) {
+                        listener.send(fd.as_fd(), self.process.pid)?;
+                    }
+                }
                 (FromInit::Closed, FromInitEnd::Ready) => return Err(self.ended_early()),
-                (FromInit::Ready | FromInit::RunHooks, _) => {
+                (FromInit::Ready | FromInit::RunHooks | FromInit::Listener(_), _) => {
                     return Err(Error::parent(
                         "following init's order of messages",
                         Errno::PROTO,

@@ -8,6 +8,7 @@
 //!     │◀──────────── RunHooks ───────│  only when there are hooks; the mounts stand
 //!     │── HooksDone ────────────────▶│
 //!     │◀──────────── Terminal (fd) ──│  only with a terminal: the master of the pty
+//!     │◀──────────── Listener (fd) ──│  only with a filter that asks somebody
 //!     │◀──────────── Ready ──────────│  everything but the program is in place
 //!     │── Start ────────────────────▶│  or, after `create`, a byte in the fifo
 //!     │◀──────────── (end of file) ──│  execve closed the socket: the program runs
@@ -41,6 +42,7 @@ pub(crate) enum FromParent {
 pub(crate) enum FromInit {
     RunHooks,
     Terminal(OwnedFd),
+    Listener(OwnedFd),
     Ready,
     Failed {
         step: Step,
@@ -89,6 +91,7 @@ pub(crate) fn tell_parent(socket: impl AsFd, message: &FromInit) -> Result<(), E
         FromInit::RunHooks => (1, None),
         FromInit::Terminal(fd) => (2, Some(fd.as_fd())),
         FromInit::Ready => (3, None),
+        FromInit::Listener(fd) => (5, Some(fd.as_fd())),
         FromInit::Failed { step, fault } => return tell_failure(socket, *step, fault),
         FromInit::Closed => return Ok(()),
     };
@@ -117,6 +120,7 @@ pub(crate) fn hear_init(socket: impl AsFd) -> Result<FromInit, Errno> {
         (Some([1]), None) => Ok(FromInit::RunHooks),
         (Some([2]), Some(fd)) => Ok(FromInit::Terminal(fd)),
         (Some([3]), None) => Ok(FromInit::Ready),
+        (Some([5]), Some(fd)) => Ok(FromInit::Listener(fd)),
         (Some([4, step, e0, e1, e2, e3, clause @ ..]), None) => {
             let step = Step::from_wire(*step).ok_or(Errno::PROTO)?;
             let errno = Errno::from_raw_os_error(i32::from_ne_bytes([*e0, *e1, *e2, *e3]));

@@ -144,7 +144,7 @@ pub fn default_profile(granted: &[Capability]) -> LinuxSeccomp {
             .iter()
             .map(|a| a.name().to_owned())
             .collect(),
-        flags: Vec::new(),
+        flags: None,
         listener_path: None,
         listener_metadata: None,
         syscalls,

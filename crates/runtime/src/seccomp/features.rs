@@ -16,13 +16,14 @@ const FLAGS: [(&str, FilterFlags); 4] = [
     ),
 ];
 
-const ACTIONS: [Action; 8] = [
+const ACTIONS: [Action; 9] = [
     Action::Allow,
     Action::Errno,
     Action::Kill,
     Action::KillProcess,
     Action::KillThread,
     Action::Log,
+    Action::Notify,
     Action::Trace,
     Action::Trap,
 ];
@@ -47,7 +48,10 @@ pub(super) fn flag(name: &str) -> Option<FilterFlags> {
 
 /// The part of the features document about filters.
 pub(crate) fn features() -> spec::features::Seccomp {
-    let flags: Vec<String> = FLAGS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let names = |is_wanted: fn(FilterFlags) -> bool| {
+        let wanted = FLAGS.iter().filter(|(_, flag)| is_wanted(*flag));
+        Some(wanted.map(|(name, _)| (*name).to_owned()).collect())
+    };
     spec::features::Seccomp {
         enabled: Some(true),
         actions: Some(ACTIONS.iter().filter_map(word).collect()),
@@ -58,8 +62,8 @@ pub(crate) fn features() -> spec::features::Seccomp {
                 .map(|a| a.name().to_owned())
                 .collect(),
         ),
-        known_flags: Some(flags),
-        supported_flags: None,
+        known_flags: names(|_| true),
+        supported_flags: names(sys::seccomp::is_supported),
     }
 }
 

@@ -21,9 +21,10 @@ pub struct LinuxSeccomp {
     /// Architectures beside the native one, `SCMP_ARCH_X86`, …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub architectures: Vec<String>,
-    /// Flags of seccomp(2), `SECCOMP_FILTER_FLAG_LOG`, …
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<String>,
+    /// Flags of seccomp(2), `SECCOMP_FILTER_FLAG_LOG`, …; an empty list asks for none, while a
+    /// missing one leaves it to the runtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<Vec<String>>,
     /// Socket that receives the listener of [`Action::Notify`].
     #[serde(
         default,

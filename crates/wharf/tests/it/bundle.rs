@@ -179,7 +179,7 @@ impl Bundle {
 /// A message with its fds.
 pub(crate) fn receive(
     socket: &std::os::unix::net::UnixStream,
-) -> (usize, Vec<std::os::fd::OwnedFd>) {
+) -> (Vec<u8>, Vec<std::os::fd::OwnedFd>) {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -190,5 +190,6 @@ pub(crate) fn receive(
         RecvAncillaryMessage::ScmRights(fds) => Some(fds),
         _ => None,
     });
-    (received.bytes, messages.flatten().collect())
+    let fds = messages.flatten().collect();
+    (bytes[..received.bytes].to_vec(), fds)
 }

@@ -19,6 +19,7 @@ mod oci;
 mod oci_descriptors;
 mod oci_exec;
 mod oci_limits;
+mod oci_seccomp;
 mod oci_signals;
 mod process;
 mod pull;

@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Change the root by chroot instead of pivot_root
     #[arg(long)]
     pub(super) no_pivot: bool,
-    /// Keep the session keyring of the caller (wharf makes no new one)
+    /// Keep the session keyring of the caller
     #[arg(long)]
     pub(super) no_new_keyring: bool,
     /// Pass on N more file descriptors
@@ -79,6 +79,7 @@ pub(super) fn request<'a>(
         dies_with_parent: false,
         start_later: false,
         no_pivot: args.no_pivot,
+        no_new_keyring: args.no_new_keyring,
         preserve_fds: inherited.all,
         listen_fds: inherited.listen,
         console_socket: args.console_socket.as_deref(),

@@ -1,0 +1,30 @@
+//! A filter as a plan carries it: the program, and who decides what it leaves open.
+
+use spec::runtime::LinuxSeccomp;
+use spec::state::State;
+
+use super::{Error, Listener, Program, compile};
+
+/// A compiled profile.
+#[derive(Debug)]
+pub(crate) struct Filter<'a> {
+    pub(crate) program: Program,
+    /// Only with rules that ask it.
+    pub(crate) listener: Option<Listener<'a>>,
+}
+
+impl<'a> Filter<'a> {
+    /// Compiles a profile for a container in this state.
+    pub(crate) fn of(profile: &'a LinuxSeccomp, state: &State) -> Result<Self, Error> {
+        let program = compile(profile)?;
+        let path = profile.listener_path.as_deref();
+        let listener = path
+            .filter(|_| program.has_listener())
+            .map(|path| Listener {
+                path,
+                metadata: profile.listener_metadata.as_deref().unwrap_or_default(),
+                state: state.clone(),
+            });
+        Ok(Self { program, listener })
+    }
+}
