@@ -137,7 +137,8 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         no_new_keyring: false,
         preserve_fds: 0,
         listen_fds: 0,
-        config: None,
+        config: runtime::load(&config.bundle.join("config.json"))?,
+        config_path: None,
         pidfd_socket: None,
         console_socket: None,
     })?;

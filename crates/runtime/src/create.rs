@@ -14,7 +14,7 @@ use crate::init::parent::{Launch, Waiting};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::stdio::Stdio;
-use crate::{bundle, handover, hooks};
+use crate::{handover, hooks};
 use spec::state::Status;
 
 /// What `create` needs to know beside the bundle.
@@ -26,8 +26,10 @@ pub struct Request<'a> {
     pub id: &'a str,
     /// The directory that relative paths start from, with `config.json`.
     pub bundle: &'a Path,
-    /// The configuration, when it is another file.
-    pub config: Option<&'a Path>,
+    /// The bundle's configuration, from [`crate::load`].
+    pub config: Config,
+    /// Where the configuration is, when it is another file than the bundle's.
+    pub config_path: Option<&'a Path>,
     /// The standard streams.
     pub stdio: Stdio,
     /// The state directory exists already and belongs to the caller.
@@ -94,10 +96,7 @@ impl Created {
 /// # Errors
 /// Anything that [`Error`] names.
 pub fn create(request: Request<'_>) -> Result<Created, Error> {
-    let config = match request.config {
-        Some(path) => bundle::load(path)?,
-        None => bundle::load(&request.bundle.join("config.json"))?,
-    };
+    let config = &request.config;
     let id = request.id;
     if !is_valid_id(id) {
         let why = format!("{id:?} may only have letters, digits and _ + - . (no leading dot)");
@@ -106,9 +105,9 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
             why,
         });
     }
-    check_terminal(&request, &config)?;
-    let mut container = claim(&request, &config)?;
-    match build(&request, &config, &mut container) {
+    check_terminal(&request, config)?;
+    let mut container = claim(&request, config)?;
+    match build(&request, config, &mut container) {
         Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
             undo(&container, !request.adopt);
@@ -169,7 +168,7 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
         pid: 0,
         start_time: 0,
         bundle,
-        config: request.config.map(absolute),
+        config: request.config_path.map(absolute),
         rootfs,
         created: store::time::now_rfc3339(),
         owner: rustix::process::geteuid().as_raw(),

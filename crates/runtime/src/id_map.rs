@@ -43,7 +43,7 @@ pub(crate) fn write(pid: Pid, maps: IdMaps<'_>) -> Result<(), Error> {
 pub(crate) fn read(pid: Pid) -> Result<(Vec<IdMapping>, Vec<IdMapping>), Fault> {
     let of = |file: &str| {
         let path = format!("/proc/{}/{file}", pid.as_raw_pid());
-        let text = std::fs::read_to_string(&path).doing(|| format!("reading {path}"))?;
+        let text = sys::proc::read(&path).doing(|| format!("reading {path}"))?;
         Ok::<_, Fault>(parse(&text))
     };
     Ok((of("uid_map")?, of("gid_map")?))

@@ -2,13 +2,31 @@
 //!
 //! Source: proc(5).
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::Result;
 
-fn read(path: &str) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
+/// Room for most files of /proc and of cgroups at once. Their size is not known beforehand, and
+/// the standard library begins with 32 bytes.
+const ROOM: usize = 8192;
+
+/// Reads a file that the kernel makes up; what is no UTF-8 is replaced.
+///
+/// # Errors
+/// The kernel's.
+pub fn read(path: &str) -> Result<String> {
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = Vec::with_capacity(ROOM);
+    loop {
+        match rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text)) {
+            Ok(0) => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            Ok(_) => text.reserve(ROOM),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 /// The fields of /proc/PID/stat after the name, which may itself hold anything: field 3 (the

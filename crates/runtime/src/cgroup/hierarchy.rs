@@ -4,8 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
 use super::Error;
 
 /// One mounted hierarchy.
@@ -22,13 +20,7 @@ pub(crate) struct Hierarchy {
 /// All hierarchies that the calling process can see.
 pub(super) fn mounted() -> Result<Vec<Hierarchy>, Error> {
     let path = "/proc/self/mountinfo";
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::io(
-            "reading",
-            path,
-            Errno::from_io_error(&error).unwrap_or(Errno::IO),
-        )
-    })?;
+    let text = sys::proc::read(path).map_err(|errno| Error::io("reading", path, errno))?;
     Ok(parse(&text))
 }
 

@@ -47,8 +47,8 @@ pub(super) struct Args {
 
 pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.preserve_fds)?;
-    let stdio = stdio(global, args)?;
-    let request = request(global, args, inherited, stdio);
+    let config = load(global, args)?;
+    let request = request(global, args, inherited, config);
     let created = runtime::create(Request {
         start_later: true,
         ..request
@@ -67,14 +67,16 @@ pub(super) fn request<'a>(
     global: &'a Global,
     args: &'a Args,
     inherited: Inherited,
-    stdio: Stdio,
+    config: Config,
 ) -> Request<'a> {
+    let terminal = config.process.as_ref().is_some_and(|p| p.terminal);
     Request {
         root: &global.root,
         id: &args.id,
         bundle: &args.bundle,
-        config: args.config.as_deref(),
-        stdio,
+        config,
+        config_path: args.config.as_deref(),
+        stdio: streams(terminal, args.console_socket.is_some()),
         adopt: false,
         dies_with_parent: false,
         start_later: false,
@@ -87,19 +89,18 @@ pub(super) fn request<'a>(
     }
 }
 
-/// The streams that the bundle asks for. If its container could write to this program, only a
-/// sealed copy of it goes on.
-pub(super) fn stdio(global: &Global, args: &Args) -> Result<Stdio, Failure> {
+/// The bundle's configuration. If its container could write to this program, only a sealed copy of
+/// it goes on.
+pub(super) fn load(global: &Global, args: &Args) -> Result<Config, Failure> {
     let config = match &args.config {
         Some(path) => runtime::load(path)?,
         None => runtime::load(&args.bundle.join("config.json"))?,
     };
     seal(&config)?;
-    let terminal = config.process.is_some_and(|process| {
-        warn(global, &process);
-        process.terminal
-    });
-    Ok(streams(terminal, args.console_socket.is_some()))
+    if let Some(process) = &config.process {
+        warn(global, process);
+    }
+    Ok(config)
 }
 
 /// A terminal's master goes to the listener on a socket, or is carried by us.

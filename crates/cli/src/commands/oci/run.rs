@@ -1,6 +1,6 @@
 //! `oci run`: create and start in one, and wait for the end.
 
-use super::create::{self, request, stdio, write_pid_file};
+use super::create::{self, load, request, write_pid_file};
 use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
@@ -25,10 +25,11 @@ pub(super) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
-    let stdio = stdio(global, &args.create)?;
-    let terminal = stdio.is_terminal();
+    let config = load(global, &args.create)?;
+    let request = request(global, &args.create, inherited, config);
+    let terminal = request.stdio.is_terminal();
     check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
-    let created = runtime::create(request(global, &args.create, inherited, stdio))?;
+    let created = runtime::create(request)?;
     if let Err(failure) = write_pid_file(&args.create, &created) {
         drop(created);
         runtime::delete(&global.root, &args.create.id, true)?;
