@@ -38,6 +38,11 @@ const NEEDED: &[Needed] = &[
         why: "what it copies we pull, and what we push it reads",
     },
     Needed {
+        program: "umoci",
+        package: "umoci",
+        why: "unpacks what we save",
+    },
+    Needed {
         program: "openssl",
         package: "openssl",
         why: "makes certificates for registries",

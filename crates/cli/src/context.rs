@@ -50,6 +50,13 @@ impl Context {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// `SOURCE_DATE_EPOCH`: nothing that is made is younger (seconds since 1970).
+    pub(crate) fn epoch(&self) -> Result<Option<i64>, Failure> {
+        let epoch = self.variable("SOURCE_DATE_EPOCH").map(str::parse);
+        let wrong = |_| Failure::usage("SOURCE_DATE_EPOCH is not a number of seconds");
+        epoch.transpose().map_err(wrong)
+    }
+
     /// Opens the engine.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         Ok(open(&self.data_root, &self.run_root)?)

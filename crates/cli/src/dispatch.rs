@@ -7,8 +7,9 @@ use std::path::Path;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::commands::{
-    attach, chroot, create, exec, image, images, info, init, inspect, kill, logs, monitor, oci,
-    pause, ps, pull, rm, rmi, run, start, stop, unshare, version, wait,
+    attach, chroot, commit, create, diff, exec, export, history, image, images, import, info, init,
+    inspect, kill, load, login, logs, monitor, oci, pause, ps, pull, push, rm, rmi, run, save,
+    search, start, stop, tag, unshare, version, wait,
 };
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -135,6 +136,18 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "inspect" => with(verb, words, |args| inspect::inspect(args, context)),
         "wait" => with(verb, words, |args| wait::wait(args, context)),
         "pull" => with(verb, words, |args| pull::pull(args, context)),
+        "push" => with(verb, words, |args| push::push(args, context)),
+        "tag" => with(verb, words, |args| tag::tag(&args, context)),
+        "save" => with(verb, words, |args| save::save(&args, context)),
+        "load" => with(verb, words, |args| load::load(&args, context)),
+        "import" => with(verb, words, |args| import::import(args, context)),
+        "export" => with(verb, words, |args| export::export(&args, context)),
+        "commit" => with(verb, words, |args| commit::commit(args, context)),
+        "diff" => with(verb, words, |args| diff::diff(&args, context)),
+        "history" => with(verb, words, |args| history::history(&args, context)),
+        "login" => with(verb, words, |args| login::login(args, context)),
+        "logout" => with(verb, words, |args| login::logout(&args, context)),
+        "search" => with(verb, words, |args| search::search(&args, context)),
         "images" => with(verb, words, |args| images::images(args, context)),
         "rmi" => with(verb, words, |args| rmi::rmi(args, context)),
         "image" => image::image(words, context),

@@ -3,8 +3,9 @@
 use clap::CommandFactory;
 
 use crate::commands::{
-    attach, chroot, create, exec, image, images, info, inspect, kill, logs, pause, ps, pull, rm,
-    rmi, run, start, stop, unshare, version, wait,
+    attach, chroot, commit, create, diff, exec, export, history, image, images, import, info,
+    inspect, kill, load, login, logs, pause, ps, pull, push, rm, rmi, run, save, search, start,
+    stop, tag, unshare, version, wait,
 };
 use crate::exit_code::Failure;
 use crate::output;
@@ -33,12 +34,24 @@ Containers:
   wait      Wait for the end of containers
   inspect   Show everything about containers
   rm        Remove containers
+  diff      Show what a container changed
+  commit    Make an image of what a container wrote
+  export    Write a container's files to an archive
 
 Images:
   pull      Bring an image from a registry
+  push      Send an image to a registry
+  login     Log in to a registry
+  logout    Log out from a registry
+  search    Search a registry for images
   images    List images
-  image     Make an image from the host's files, list, remove
+  image     All verbs of images, and images from the host's files
+  tag       Give an image a further name
   rmi       Remove images
+  history   Show how an image came about
+  save      Write images to an archive
+  load      Take images from an archive
+  import    Make an image of an archive or a directory
 
 One primitive alone:
   chroot    Run a program with another directory as its root
@@ -86,6 +99,18 @@ fn command(verb: &str) -> Option<clap::Command> {
         "inspect" => inspect::Args::command(),
         "wait" => wait::Args::command(),
         "pull" => pull::Args::command(),
+        "push" => push::Args::command(),
+        "tag" => tag::Args::command(),
+        "save" => save::Args::command(),
+        "load" => load::Args::command(),
+        "import" => import::Args::command(),
+        "export" => export::Args::command(),
+        "commit" => commit::Args::command(),
+        "diff" => diff::Args::command(),
+        "history" => history::Args::command(),
+        "login" => login::Args::command(),
+        "logout" => login::LogoutArgs::command(),
+        "search" => search::Args::command(),
         "images" => images::Args::command(),
         "image" => image::Args::command(),
         "rmi" => rmi::Args::command(),

@@ -16,7 +16,10 @@ mod program;
 pub use container::*;
 pub use error::Error;
 pub use host::Host;
-pub use images::{ImageSummary, PullRequest, PullResult, RemovedImage};
+pub use images::{
+    CommitRequest, ContainerChange, HistoryLine, ImageInspection, ImageSummary, ImportRequest,
+    PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
+};
 pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;

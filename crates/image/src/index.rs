@@ -11,6 +11,7 @@ use spec::image::{
 use store::Durability;
 
 use crate::content::{Exclusive, Images};
+use crate::list::Image;
 use crate::pull::{Shape, shape};
 use crate::registry::RawManifest;
 use crate::{Digest, Error, Platform, Reference};
@@ -136,6 +137,21 @@ impl Exclusive<'_> {
             entries.push(entry);
         }
         self.give_names(names, &entries)
+    }
+
+    /// Gives an image a further name, which means nothing else from then on.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub fn tag(&self, image: &Image, name: &Reference) -> Result<(), Error> {
+        let manifest = image.manifest.to_string();
+        let index = self.images.read_index()?;
+        let entry = index.manifests.iter().find(|e| e.digest == manifest);
+        let entry = entry.cloned().ok_or_else(|| Error::NotFound {
+            name: image.id.to_string(),
+        })?;
+        self.give_names(std::slice::from_ref(name), &[entry])?;
+        Ok(())
     }
 
     /// Lets names mean these manifests, and no other ones.

@@ -16,6 +16,8 @@
 //!
 //! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
 
+pub mod archive;
+mod changes;
 mod content;
 mod decompress;
 mod digest;
@@ -27,9 +29,13 @@ mod index;
 mod layer;
 mod lease;
 mod list;
+mod make;
+mod merged;
+mod pack;
 mod platform;
 mod progress;
 mod pull;
+mod push;
 pub mod reference;
 pub mod registry;
 mod remove;
@@ -40,17 +46,22 @@ pub mod tar;
 mod tree;
 pub mod unpack;
 mod usage;
+mod walk;
 mod workers;
 
+pub use changes::{Change, ChangeKind, changes};
 pub use content::{Exclusive, Images, Shared};
 pub use decompress::Compression;
 pub use digest::Digest;
 pub use error::Error;
 pub use from_host::FromHost;
 pub use list::{Found, Image, NamedBy};
+pub use make::{NewImage, Top, export};
+pub use merged::Effect;
 pub use platform::{NoPlatform, Platform};
 pub use progress::{Event, LayerState, Progress, Silent};
 pub use pull::{InRegistry, Pull, Pulled, Source, Tools, Wanted};
+pub use push::Pushed;
 pub use reference::Reference;
 pub use remove::Removal;
 pub use stack::{Extra, Stack};

@@ -1,6 +1,8 @@
 //! Which images are here, and what is meant by a name or the beginning of an id.
 
-use spec::image::{ContainerDefaults, Descriptor, Index};
+use std::path::PathBuf;
+
+use spec::image::{ContainerDefaults, Descriptor, ImageConfig, Index, Manifest};
 
 use crate::content::Images;
 use crate::{Digest, Error, Platform, Reference, host, index};
@@ -57,6 +59,23 @@ impl Images {
     /// When a document is damaged or cannot be read.
     pub fn list(&self) -> Result<Vec<Image>, Error> {
         self.images_of(&self.read_index()?)
+    }
+
+    /// The whole configuration and manifest of an image.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn documents(&self, image: &Image) -> Result<(ImageConfig, Manifest), Error> {
+        Ok((
+            self.read_config(&image.id)?,
+            self.read_manifest(&image.manifest)?,
+        ))
+    }
+
+    /// Where the layers of an image are, the lowest first.
+    pub fn layer_paths(&self, image: &Image) -> Vec<PathBuf> {
+        let layers = image.diff_ids.iter();
+        layers.map(|diff_id| self.layer(diff_id)).collect()
     }
 
     fn images_of(&self, index: &Index) -> Result<Vec<Image>, Error> {

@@ -60,11 +60,24 @@ impl Exclusive<'_> {
         };
         self.write_index(&index)?;
         let mut removal = self.free(candidates, in_use)?;
+        let is_gone = is_gone && !self.images.list()?.iter().any(|other| other.id == image.id);
         if is_gone {
             removal.deleted.insert(0, image.id.clone());
         }
         removal.untagged = untagged;
         Ok(removal)
+    }
+
+    /// Removes those of the blobs that nobody uses any more.
+    pub(crate) fn release(&self, blobs: &[Digest]) -> Result<(), Error> {
+        let candidates = Parts {
+            blobs: blobs
+                .iter()
+                .map(|digest| self.images.blob(digest))
+                .collect(),
+            ..Default::default()
+        };
+        self.free(candidates, &[]).map(drop)
     }
 
     /// Removes everything that no image, lease or directory in `in_use` refers to: what crashes

@@ -1,16 +1,18 @@
-//! `wharf image …`: make an image from the host's files; the other verbs under their longer names.
+//! `wharf image …`: verbs of images alone; the others under their longer names.
 
-use std::path::PathBuf;
+mod from_host;
+mod inspect;
+mod prune;
 
 use clap::CommandFactory;
 
-use super::{images, pull, rmi};
+use super::{history, images, import, load, pull, push, rmi, save, tag};
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::exit_code::Failure;
 use crate::output;
 
-/// Make, list and remove images
+/// Make, bring, look into and remove images
 #[derive(Debug, clap::Parser)]
 #[command(name = "image", subcommand_required = true)]
 pub(crate) struct Args {
@@ -21,29 +23,30 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Make an image from programs of the host and the libraries they need
-    FromHost(FromHost),
+    FromHost(from_host::Args),
+    /// Show how an image came about
+    History(history::Args),
+    /// Make an image of an archive or a directory
+    Import(import::Args),
+    /// Show everything about images
+    Inspect(inspect::Args),
+    /// Take images from an archive
+    Load(load::Args),
     /// List images
     #[command(visible_alias = "list")]
     Ls(images::Args),
+    /// Remove what nobody uses
+    Prune(prune::Args),
     /// Bring an image from a registry
     Pull(pull::Args),
+    /// Send an image to a registry
+    Push(push::Args),
     /// Remove images
     Rm(rmi::Args),
-}
-
-/// Make an image from programs of the host and the libraries they need
-#[derive(Debug, clap::Parser)]
-#[command(name = "from-host")]
-struct FromHost {
-    /// Its name
-    #[arg(short, long, value_name = "NAME[:TAG]")]
-    tag: String,
-    /// Add a file or directory as it is
-    #[arg(long, value_name = "PATH")]
-    with: Vec<PathBuf>,
-    /// Programs; the first one is what the image runs
-    #[arg(value_name = "PROGRAM", required = true)]
-    programs: Vec<PathBuf>,
+    /// Write images to an archive
+    Save(save::Args),
+    /// Give an image a further name
+    Tag(tag::Args),
 }
 
 /// Runs the verb in the first word.
@@ -51,11 +54,20 @@ pub(crate) fn image(words: &[String], context: &Context) -> Result<i32, Failure>
     let (verb, rest) = words
         .split_first()
         .map_or(("", words), |(verb, rest)| (verb.as_str(), rest));
+    let name = format!("image {verb}");
     match verb {
-        "from-host" => with("image from-host", rest, |args| from_host(&args, context)),
+        "from-host" => with(&name, rest, |args| from_host::from_host(&args, context)),
+        "history" => with(&name, rest, |args| history::history(&args, context)),
+        "import" => with(&name, rest, |args| import::import(args, context)),
+        "inspect" => with(&name, rest, |args| inspect::inspect(&args, context)),
+        "load" => with(&name, rest, |args| load::load(&args, context)),
         "ls" | "list" => with("image ls", rest, |args| images::images(args, context)),
-        "pull" => with("image pull", rest, |args| pull::pull(args, context)),
-        "rm" => with("image rm", rest, |args| rmi::rmi(args, context)),
+        "prune" => with(&name, rest, |args| prune::prune(&args, context)),
+        "pull" => with(&name, rest, |args| pull::pull(args, context)),
+        "push" => with(&name, rest, |args| push::push(args, context)),
+        "rm" => with(&name, rest, |args| rmi::rmi(args, context)),
+        "save" => with(&name, rest, |args| save::save(&args, context)),
+        "tag" => with(&name, rest, |args| tag::tag(&args, context)),
         "" | "--help" | "-h" => {
             let mut command = Args::command().bin_name("wharf image");
             output::print(&command.render_help().to_string());
@@ -65,18 +77,4 @@ pub(crate) fn image(words: &[String], context: &Context) -> Result<i32, Failure>
             "unknown command: image {other}\nSee 'wharf image --help'."
         ))),
     }
-}
-
-fn from_host(args: &FromHost, context: &Context) -> Result<i32, Failure> {
-    let epoch = context
-        .variable("SOURCE_DATE_EPOCH")
-        .map(str::parse)
-        .transpose();
-    let epoch =
-        epoch.map_err(|_| Failure::usage("SOURCE_DATE_EPOCH is not a number of seconds"))?;
-    let id = context
-        .engine()?
-        .image_from_host(&args.programs, &args.with, &args.tag, epoch)?;
-    output::print(&format!("{id}\n"));
-    Ok(0)
 }

@@ -2,7 +2,7 @@
 //! `create`.
 
 use engine::{ContainerConfig, Engine, PullRequest, Root};
-use image::Tools;
+use image::{Progress, Tools};
 
 use super::pull::PullFlags;
 use super::registry::RegistryFlags;
@@ -52,6 +52,10 @@ impl ImageFlags {
         let Root::Image(name) = config.root.clone() else {
             return make(config).map_err(Failure::of_run);
         };
+        if name.starts_with(['.', '/']) {
+            config.root = self.local(engine, &name)?;
+            return make(config).map_err(Failure::of_run);
+        }
         if image::host::is_built_in(&name) || self.pull == Policy::Never {
             return make(config).map_err(Failure::of_run);
         }
@@ -78,23 +82,41 @@ impl ImageFlags {
         make(config).map_err(Failure::of_run)
     }
 
-    /// Pulls the image; gives back what it is called.
-    fn get(&self, engine: &Engine, name: &str, context: &Context) -> Result<String, Failure> {
-        let show = progress::show(Wish {
-            quiet: self.quiet,
-            format: Format::Table,
-            on_stderr: true,
-        });
-        let request = PullRequest {
-            image: name.to_owned(),
-            wanted: self.which.wanted(),
-            limits: self.which.limits(),
-        };
+    /// The root that a file or directory is.
+    fn local(&self, engine: &Engine, path: &str) -> Result<Root, Failure> {
+        let show = self.show();
         let tools = Tools {
             workers: &Threads,
             progress: show.as_ref(),
         };
-        let pulled = engine.pull(&request, &self.registry.settings(context), tools);
+        let root = engine.local_root(path.as_ref(), &self.request(path), tools);
+        root.map_err(Failure::of_run)
+    }
+
+    fn show(&self) -> Box<dyn Progress> {
+        progress::show(Wish {
+            quiet: self.quiet,
+            format: Format::Table,
+            on_stderr: true,
+        })
+    }
+
+    fn request(&self, image: &str) -> PullRequest {
+        PullRequest {
+            image: image.to_owned(),
+            wanted: self.which.wanted(),
+            limits: self.which.limits(),
+        }
+    }
+
+    /// Pulls the image; gives back what it is called.
+    fn get(&self, engine: &Engine, name: &str, context: &Context) -> Result<String, Failure> {
+        let show = self.show();
+        let tools = Tools {
+            workers: &Threads,
+            progress: show.as_ref(),
+        };
+        let pulled = engine.pull(&self.request(name), &self.registry.settings(context), tools);
         pulled.map(|pulled| pulled.name).map_err(Failure::of_run)
     }
 }

@@ -2,12 +2,27 @@
 //! use, where they come from. What an image consists of is the image crate's business.
 
 mod base;
+mod change;
+mod commit;
+mod diff;
+mod export;
 mod from_host;
+mod import;
+mod inspect;
 mod list;
+mod local;
 mod pull;
+mod push;
 mod remove;
+mod save;
+mod tag;
 
 pub(crate) use base::{Base, base};
+pub use commit::CommitRequest;
+pub use diff::ContainerChange;
+pub use import::ImportRequest;
+pub use inspect::{HistoryLine, ImageInspection};
 pub use list::ImageSummary;
 pub use pull::{PullRequest, PullResult};
+pub use push::{PushRequest, PushResult};
 pub use remove::RemovedImage;

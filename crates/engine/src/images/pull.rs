@@ -1,5 +1,6 @@
 //! Pulling images.
 
+use image::archive::Origin;
 use image::registry::{Access, Repository, Settings};
 use image::unpack::Limits;
 use image::{InRegistry, Pull, Reference, Tools, Wanted};
@@ -24,6 +25,8 @@ pub struct PullResult {
     pub name: String,
     /// The name as people write it.
     pub familiar: String,
+    /// All names of the image in an archive, as people write them.
+    pub names: Vec<String>,
     /// The digest of what the name means.
     pub digest: String,
     /// The digest of the image's configuration; of the first if there are several.
@@ -43,8 +46,19 @@ impl Engine {
         settings: &Settings,
         tools: Tools<'_>,
     ) -> Result<PullResult, Error> {
+        let name = match Origin::parse(&request.image) {
+            Origin::Registry(name) => name,
+            Origin::Local { form, path, name } => {
+                let opened = self.image_store().open_local(&path, form)?;
+                let all = self.load_opened(opened, name.as_deref(), request, tools)?;
+                return all.into_iter().next().ok_or_else(|| Error::Invalid {
+                    what: "image",
+                    why: format!("{} holds none", path.display()),
+                });
+            }
+        };
         let mut failure = None;
-        for reference in settings.candidates(&request.image)? {
+        for reference in settings.candidates(&name)? {
             match self.pull_named(&reference, request, settings, tools) {
                 // A short name may be that of an image elsewhere.
                 Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unavailable) => {
@@ -81,6 +95,7 @@ impl Engine {
         Ok(PullResult {
             name: reference.to_string(),
             familiar: reference.familiar(),
+            names: vec![reference.familiar()],
             digest: pulled.digest.to_string(),
             id: pulled
                 .ids

@@ -60,22 +60,22 @@ impl Tokens {
             .or_else(|| known.basic.clone())
     }
 
-    /// Does what a challenge asks; false when nothing is known that could.
+    /// Does what a challenge asks; false when nothing is known that could. `sent` is what was not
+    /// good enough.
     pub(super) fn answer(
         &self,
         client: &Client,
         challenge: &Challenge,
         scope: &str,
+        sent: Option<&str>,
     ) -> Result<bool, Error> {
         let repository = &client.endpoint.repository;
         let ours = credentials::find(client.settings(), client.host(), repository)?;
         match challenge {
             Challenge::Basic => {
                 let header = ours.as_ref().and_then(Credentials::basic);
-                let mut known = self.known();
-                // A password that was sent already was not good enough.
-                let is_new = header.is_some() && known.basic != header;
-                known.basic = header;
+                let is_new = header.is_some() && header.as_deref() != sent;
+                self.known().basic = header;
                 Ok(is_new)
             }
             Challenge::Bearer {

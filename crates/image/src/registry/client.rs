@@ -180,9 +180,11 @@ impl Client {
         let mut asked = false;
         for _ in 0..=MOST_REDIRECTS {
             let is_ours = url::same_origin(&url, &self.absolute(&call.url));
-            let answer = match self.once(call, &url, is_ours) {
+            let sent = self.tokens.header(&call.scope);
+            let sent = sent.as_deref().filter(|_| is_ours);
+            let answer = match self.once(call, &url, is_ours, sent) {
                 Err(Error::Unreachable { source, .. })
-                    if is_ours && self.without_tls(&source.0) =>
+                    if is_ours && self.without_tls(&url, &source.0) =>
                 {
                     url = self.absolute(&call.url);
                     continue;
@@ -197,7 +199,7 @@ impl Client {
                         return Ok(answer);
                     };
                     asked = true;
-                    if !self.tokens.answer(self, &challenge, &call.scope)? {
+                    if !self.tokens.answer(self, &challenge, &call.scope, sent)? {
                         return Ok(answer);
                     }
                 }
@@ -227,8 +229,8 @@ impl Client {
         format!("{}{path}", base.unwrap_or(&self.endpoint.base))
     }
 
-    /// Whether to go on without TLS after a failure with it.
-    fn without_tls(&self, error: &ureq::Error) -> bool {
+    /// Whether to go on without TLS after a failure with it. Several threads may find that out.
+    fn without_tls(&self, url: &str, error: &ureq::Error) -> bool {
         let is_tls = match error {
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
             // rustls tells some failures as those of a stream; a server that speaks no TLS may
@@ -241,11 +243,21 @@ impl Client {
             ),
             _ => false,
         };
-        is_tls && self.endpoint.plain.is_some() && !self.plain.swap(true, Ordering::Relaxed)
+        let may = self.endpoint.plain.is_some() && url.starts_with("https:");
+        if is_tls && may {
+            self.plain.store(true, Ordering::Relaxed);
+        }
+        is_tls && may
     }
 
     /// One request, one answer.
-    fn once(&self, call: &Call<'_>, url: &str, is_ours: bool) -> Result<Answer, Error> {
+    fn once(
+        &self,
+        call: &Call<'_>,
+        url: &str,
+        is_ours: bool,
+        authorization: Option<&str>,
+    ) -> Result<Answer, Error> {
         let mut request = http::Request::builder()
             .method(call.method.clone())
             .uri(url);
@@ -256,9 +268,9 @@ impl Client {
             for (name, value) in &self.endpoint.headers {
                 request = request.header(name, value);
             }
-            if let Some(value) = self.tokens.header(&call.scope) {
-                request = request.header(http::header::AUTHORIZATION, value);
-            }
+        }
+        if let Some(value) = authorization {
+            request = request.header(http::header::AUTHORIZATION, value);
         }
         self.run(call.what, request, call.body, url)
     }

@@ -56,6 +56,17 @@ impl<R: Read> Reader<R> {
         self.stream
     }
 
+    /// The stream below, for whoever skips the content of a member in a faster way, and says so
+    /// with [`Reader::skipped`].
+    pub(crate) fn stream_mut(&mut self) -> &mut R {
+        &mut self.stream
+    }
+
+    /// The content of the current member was skipped on the stream below.
+    pub(crate) fn skipped(&mut self) {
+        self.remaining = 0;
+    }
+
     /// The next member; what was not read of the content of the one before is skipped.
     ///
     /// # Errors

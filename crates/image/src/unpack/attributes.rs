@@ -13,28 +13,36 @@ use super::{Error, Rights};
 use crate::tar::{Entry, Kind};
 
 const CAPABILITY: &[u8] = b"security.capability";
+const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 const USER: &[u8] = b"user.";
 const USER_OVERLAY: &[u8] = b"user.overlay.";
 
 /// Refuses extended attributes that a layer may not set: those that would steer overlayfs or a
 /// security module of the host, and any on what cannot have them.
 pub(super) fn check(entry: &Entry) -> Result<(), Error> {
-    let allowed = |name: &OsStr| {
-        let name = name.as_bytes();
-        name == CAPABILITY || (name.starts_with(USER) && !name.starts_with(USER_OVERLAY))
-    };
     let possible = match entry.kind {
         Kind::File | Kind::Directory | Kind::HardLink(_) => true,
         Kind::SymbolicLink(_) | Kind::Fifo => false,
         Kind::CharacterDevice(..) | Kind::BlockDevice(..) => false,
     };
-    match entry.xattrs.keys().find(|name| !possible || !allowed(name)) {
+    match entry
+        .xattrs
+        .keys()
+        .find(|name| !possible || !may_have(name))
+    {
         Some(name) => Err(Error::Attribute {
             path: entry.path.clone(),
             name: name.to_string_lossy().into_owned(),
         }),
         None => Ok(()),
     }
+}
+
+/// Whether a layer may set an extended attribute.
+pub(crate) fn may_have(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let is_user = name.starts_with(USER) && !name.starts_with(USER_OVERLAY);
+    name == CAPABILITY || ACLS.contains(&name) || is_user
 }
 
 /// Sets everything on an open file or directory.
@@ -44,7 +52,8 @@ pub(super) fn set(file: BorrowedFd<'_>, entry: &Entry, rights: Rights) -> Result
     }
     rustix::fs::fchmod(file, Mode::from_raw_mode(entry.mode))?;
     for (name, value) in &entry.xattrs {
-        if rights == Rights::Root || name.as_bytes() != CAPABILITY {
+        // A user's files have one owner, so that neither would give anything.
+        if rights == Rights::Root || name.as_bytes().starts_with(USER) {
             rustix::fs::fsetxattr(file, name.as_os_str(), value, XattrFlags::empty())?;
         }
     }

@@ -1,8 +1,9 @@
 //! Making one member of each kind, in a directory that is open already.
 
 use std::ffi::OsStr;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -14,6 +15,8 @@ use super::{Error, Rights, attributes, whiteout};
 use crate::tar::Entry;
 
 const BUFFER: usize = 128 * 1024;
+/// Of zeros that take no room on the disk.
+const HOLE: usize = 4096;
 
 /// A member on its way to the disk.
 pub(super) struct Member<'a> {
@@ -81,22 +84,42 @@ impl Member<'_> {
             .map_err(|errno| self.failed("setting the attributes of", errno))
     }
 
-    /// Copies the content; a failure is told by the side that failed.
+    /// Copies the content; a failure is told by the side that failed. Blocks of zeros become holes.
     fn copy(&self, content: &mut impl Read, file: &mut std::fs::File) -> Result<(), Error> {
         let mut buffer = vec![0; BUFFER];
+        let mut position = 0;
+        let mut in_hole = false;
         loop {
-            let count = match content.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::Stream(error)),
-            };
-            let written = file.write_all(buffer.get(..count).unwrap_or_default());
-            written.map_err(|source| Error::Member {
-                operation: "writing",
-                path: self.entry.path.clone(),
-                source,
-            })?;
+            let count = fill(content, &mut buffer).map_err(Error::Stream)?;
+            if count == 0 {
+                break;
+            }
+            let mut rest = buffer.get(..count).unwrap_or_default();
+            while !rest.is_empty() {
+                let (run, is_zero) = run(rest, position);
+                let (now, later) = rest.split_at(run);
+                if !is_zero {
+                    let written = file.write_all_at(now, position);
+                    written.map_err(|error| self.not_written(error))?;
+                }
+                in_hole = is_zero;
+                position += run as u64;
+                rest = later;
+            }
+        }
+        match in_hole {
+            true => file
+                .set_len(position)
+                .map_err(|error| self.not_written(error)),
+            false => Ok(()),
+        }
+    }
+
+    fn not_written(&self, source: io::Error) -> Error {
+        Error::Member {
+            operation: "writing",
+            path: self.entry.path.clone(),
+            source,
         }
     }
 
@@ -148,4 +171,37 @@ impl Member<'_> {
         made.and_then(|()| attributes::set_by_name(self.parent, self.name, self.entry, self.rights))
             .map_err(|errno| self.failed("making", errno))
     }
+}
+
+/// Reads until the buffer is full or the stream ends, so that blocks stay whole.
+fn fill(content: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match content.read(buffer.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The first bytes of a buffer that are alike: whole blocks of zeros, or everything up to the next
+/// one. `position` is the buffer's place in the file.
+fn run(buffer: &[u8], position: u64) -> (usize, bool) {
+    let into_block = usize::try_from(position % HOLE as u64).unwrap_or_default();
+    let is_hole = |block: &[u8]| block.len() == HOLE && block.iter().all(|byte| *byte == 0);
+    // Up to the next border of a block, nothing can be a hole.
+    let head = (HOLE - into_block) % HOLE;
+    let (head, blocks) = buffer.split_at(head.min(buffer.len()));
+    let holes = blocks
+        .chunks(HOLE)
+        .take_while(|block| is_hole(block))
+        .count();
+    if head.is_empty() && holes > 0 {
+        return (holes * HOLE, true);
+    }
+    let full = blocks.chunks(HOLE).take_while(|block| !is_hole(block));
+    (head.len() + full.map(<[u8]>::len).sum::<usize>(), false)
 }

@@ -15,6 +15,7 @@ mod name;
 mod rights;
 mod whiteout;
 
+pub(crate) use attributes::may_have;
 pub use directory::{make_root, unpack};
 pub use error::Error;
 pub use limits::Limits;

@@ -28,7 +28,7 @@ impl Rights {
     }
 
     /// The name of one of overlayfs' extended attributes.
-    pub(super) fn overlay_xattr(self, name: &str) -> String {
+    pub(crate) fn overlay_xattr(self, name: &str) -> String {
         match self {
             Self::Root => format!("trusted.overlay.{name}"),
             Self::User => format!("user.overlay.{name}"),

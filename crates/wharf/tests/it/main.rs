@@ -7,6 +7,7 @@
     reason = "a test's helpers fail with the test, and say why one was skipped"
 )]
 
+mod archives;
 mod bundle;
 mod config;
 mod crash;
@@ -23,6 +24,7 @@ mod oci_seccomp;
 mod oci_signals;
 mod process;
 mod pull;
+mod push;
 mod registry;
 mod rootless;
 mod run;

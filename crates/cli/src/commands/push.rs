@@ -1,0 +1,83 @@
+//! `wharf push`: send images to a registry.
+
+use engine::PushRequest;
+use image::{Compression, Tools};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit_code::Failure;
+use crate::flags::registry::RegistryFlags;
+use crate::output::{self, Format};
+use crate::progress::{self, Wish};
+use crate::threads::Threads;
+
+/// Send an image to a registry
+#[derive(Debug, clap::Parser)]
+#[command(name = "push")]
+pub(crate) struct Args {
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+    /// What layers become that are not compressed: gzip, zstd or none
+    #[arg(long, value_name = "CODEC", default_value = "gzip", value_parser = compression)]
+    compression: Compression,
+    /// How registries are reached
+    #[command(flatten)]
+    registry: RegistryFlags,
+    /// text or json, an object a line
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = crate::output::text_or_json)]
+    format: Format,
+    /// Its name, with the registry that it goes to
+    #[arg(value_name = "IMAGE")]
+    image: String,
+    /// Another name to push it under
+    #[arg(value_name = "DESTINATION")]
+    destination: Option<String>,
+}
+
+fn compression(text: &str) -> Result<Compression, String> {
+    match text {
+        "gzip" => Ok(Compression::Gzip),
+        "zstd" => Ok(Compression::Zstd),
+        "none" => Ok(Compression::None),
+        _ => Err("expected gzip, zstd or none".to_owned()),
+    }
+}
+
+/// Runs the verb.
+pub(crate) fn push(args: Args, context: &Context) -> Result<i32, Failure> {
+    let engine = context.engine()?;
+    let show = progress::show(Wish {
+        quiet: args.quiet,
+        format: args.format,
+        on_stderr: false,
+    });
+    let request = PushRequest {
+        image: args.image,
+        destination: args.destination,
+        compression: args.compression,
+    };
+    let tools = Tools {
+        workers: &Threads,
+        progress: show.as_ref(),
+    };
+    let pushed = engine.push(&request, &args.registry.settings(context), tools)?;
+    drop(show);
+    match (args.quiet, args.format) {
+        (true, _) => {}
+        (_, Format::Json) => {
+            let value = json!({
+                "repository": pushed.repository,
+                "tag": pushed.tag,
+                "digest": pushed.digest,
+                "size": pushed.size,
+            });
+            output::print(&format!("{value}\n"));
+        }
+        (_, Format::Table) => output::print(&format!(
+            "{}: digest: {} size: {}\n",
+            pushed.tag, pushed.digest, pushed.size
+        )),
+    }
+    Ok(0)
+}

@@ -1,0 +1,60 @@
+//! Pushing images.
+
+use image::registry::{Access, Repository, Settings};
+use image::{Compression, Reference, Tools};
+
+use crate::{Engine, Error};
+
+/// What is to be pushed.
+#[derive(Debug, Clone)]
+pub struct PushRequest {
+    /// The image, by the name that it is pushed under.
+    pub image: String,
+    /// The name that it is pushed under instead.
+    pub destination: Option<String>,
+    /// What layers become that are not compressed.
+    pub compression: Compression,
+}
+
+/// What was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushResult {
+    /// The repository, as people write it.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The digest of the manifest.
+    pub digest: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Engine {
+    /// Pushes an image. The workers' threads are joined when it returns.
+    ///
+    /// # Errors
+    /// An unknown image; a registry that does not take it.
+    pub fn push(
+        &self,
+        request: &PushRequest,
+        settings: &Settings,
+        tools: Tools<'_>,
+    ) -> Result<PushResult, Error> {
+        let store = self.image_store();
+        let found = store.find(&request.image)?;
+        let name: Reference = request
+            .destination
+            .as_ref()
+            .unwrap_or(&request.image)
+            .parse()?;
+        let repository =
+            Repository::open(settings, &name, Access::Push).map_err(image::Error::from)?;
+        let pushed = store.push(&name, &found.image, &repository, request.compression, tools)?;
+        Ok(PushResult {
+            repository: name.familiar_repository(),
+            tag: name.tag().unwrap_or_default().to_owned(),
+            digest: pushed.digest.to_string(),
+            size: pushed.size,
+        })
+    }
+}

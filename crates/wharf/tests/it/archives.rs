@@ -1,0 +1,286 @@
+//! Images in files: what we write others read, what others write we read.
+
+use serde_json::{Value, json};
+
+use crate::harness::Wharf;
+use crate::layout::{Codec, Layout, archive, shell};
+use crate::registry::{has, partner};
+
+fn text(path: &std::path::Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// An installation with an image `x:1` of two layers, and the layout that it came from.
+fn with_image() -> (Wharf, Layout) {
+    let wharf = Wharf::new();
+    let more = archive(&[("etc/gone", b"gone"), ("etc/word", b"word")]);
+    let layout = Layout::of(&[shell(), (more, Codec::Gzip)]);
+    wharf.ok(&["load", "-q", "-i", text(layout.path())]);
+    let loaded = wharf.ok(&["load", "-i", text(layout.path())]);
+    let id = loaded.strip_prefix("Loaded image ID: ").unwrap();
+    wharf.ok(&["tag", id, "x:1"]);
+    (wharf, layout)
+}
+
+#[test]
+fn what_is_saved_is_loaded_and_read_by_others() {
+    if !has(&["busybox", "skopeo"]) {
+        return;
+    }
+    let (wharf, _layout) = with_image();
+    let file = wharf.path("x.tar");
+    wharf.ok(&["save", "-o", text(&file), "x:1"]);
+    let id = wharf
+        .ok(&["images", "-q", "--no-trunc"])
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    // Both forms at once, as Docker's.
+    for form in ["docker-archive", "oci-archive"] {
+        let from = format!("{form}:{}", file.display());
+        let to = format!("dir:{}", wharf.path(form).display());
+        partner("skopeo", &["copy", "--quiet", &from, &to]);
+        let output = partner("skopeo", &["inspect", "--raw", &to]);
+        let manifest: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(manifest["config"]["digest"], id, "{form}");
+    }
+    wharf.ok(&["rmi", "x:1"]);
+    assert_eq!(wharf.ok(&["load", "-i", text(&file)]), "Loaded image: x:1");
+    assert_eq!(
+        wharf.ok(&["run", "--rm", "x:1", "sh", "-c", "busybox cat /etc/word"]),
+        "word"
+    );
+    let again = wharf.path("again.tar");
+    wharf.ok(&["save", "-o", text(&again), "x:1"]);
+    assert!(
+        std::fs::read(file).unwrap() == std::fs::read(again).unwrap(),
+        "not the same bytes"
+    );
+}
+
+#[test]
+fn archives_of_others_are_loaded_compressed_or_not() {
+    if !has(&["busybox", "skopeo"]) {
+        return;
+    }
+    let (wharf, layout) = with_image();
+    let from = format!("oci:{}", layout.path().display());
+    for (form, name) in [("docker-archive", "d.tar:y:2"), ("oci-archive", "o.tar")] {
+        let to = format!("{form}:{}", wharf.path(name).display());
+        partner("skopeo", &["copy", "--quiet", &from, &to]);
+    }
+    let packed = wharf.path("d.tar.gz");
+    let gzip = format!(
+        "gzip -c {} > {}",
+        wharf.path("d.tar").display(),
+        packed.display()
+    );
+    partner("sh", &["-c", &gzip]);
+    wharf.ok(&["rmi", "x:1"]);
+    for name in ["d.tar", "d.tar.gz"] {
+        let loaded = wharf.ok(&["load", "-i", text(&wharf.path(name))]);
+        assert_eq!(loaded, "Loaded image: y:2");
+        wharf.ok(&["run", "--rm", "y:2", "sh", "-c", "busybox cat /etc/word"]);
+        wharf.ok(&["rmi", "y:2"]);
+    }
+    let flat = format!("dir:{}", wharf.path("flat").display());
+    partner("skopeo", &["copy", "--quiet", &from, &flat]);
+    let archive = format!("docker-archive:{}", wharf.path("d.tar").display());
+    let oci = format!("oci-archive:{}", wharf.path("o.tar").display());
+    for source in [&flat, &archive, &oci, &from] {
+        let pulled = wharf.ok(&["pull", "-q", source]);
+        wharf.ok(&["run", "--rm", &pulled, "sh", "-c", "busybox cat /etc/word"]);
+        wharf.ok(&["rmi", &pulled]);
+    }
+}
+
+#[test]
+fn a_file_or_directory_is_run_as_it_is() {
+    if !has(&["busybox", "skopeo"]) {
+        return;
+    }
+    let (wharf, layout) = with_image();
+    let (root, _) = shell();
+    std::fs::write(wharf.path("root.tar"), &root).unwrap();
+    std::fs::create_dir(wharf.path("tree")).unwrap();
+    let tree = wharf.path("tree");
+    partner(
+        "tar",
+        &["-xf", text(&wharf.path("root.tar")), "-C", text(&tree)],
+    );
+    partner("gzip", &["-k", text(&wharf.path("root.tar"))]);
+    wharf.ok(&["save", "-o", text(&wharf.path("image.tar")), "x:1"]);
+    let paths = [
+        wharf.path("root.tar"),
+        wharf.path("root.tar.gz"),
+        wharf.path("image.tar"),
+        tree,
+        layout.path().to_owned(),
+    ];
+    for path in &paths {
+        let output = wharf.ok(&[
+            "run",
+            "--rm",
+            "-q",
+            text(path),
+            "/bin/sh",
+            "-c",
+            "echo $((40+2))",
+        ]);
+        assert_eq!(output, "42", "{}", path.display());
+    }
+    let before = wharf.ok(&["images", "-q"]);
+    wharf.ok(&[
+        "run",
+        "--rm",
+        "-q",
+        text(&paths[0]),
+        "/bin/sh",
+        "-c",
+        "true",
+    ]);
+    assert_eq!(wharf.ok(&["images", "-q"]), before, "the same image again");
+}
+
+#[test]
+fn a_tree_is_imported_with_all_that_its_files_are() {
+    if !has(&["busybox"]) || !crate::harness::is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let script = "mkdir -p tree/bin tree/d && cd tree && cp /bin/busybox bin/sh && cp /bin/busybox bin/ && \
+        echo text > d/file && ln d/file d/name && ln -s file d/link && mkfifo d/pipe && \
+        mknod d/null c 1 3 && chown 1000:2000 d/file && chmod 4750 d/file && \
+        truncate -s 10M d/sparse && touch -d 2001-02-03T04:05:06Z d/file";
+    let script = format!("cd {} && {script}", wharf.path("").display());
+    partner("sh", &["-c", &script]);
+    let tree = wharf.path("tree");
+    let id = wharf.ok(&[
+        "import",
+        "-c",
+        "CMD [\"/bin/sh\"]",
+        "-m",
+        "mine",
+        text(&tree),
+        "t:1",
+    ]);
+    let look = "busybox stat -c '%n %F %u:%g %a %h %Y' d/file d/name d/link d/pipe d/null; \
+        busybox cat d/link; busybox du -k d/sparse";
+    let output = wharf.ok(&["run", "--rm", "t:1", "sh", "-c", look]);
+    let expected = "d/file regular file 1000:2000 4750 2 981173106\n\
+        d/name regular file 1000:2000 4750 2 981173106\n\
+        d/link symbolic link 0:0 777 1";
+    assert!(output.starts_with(expected), "{output}");
+    assert!(output.contains("d/pipe fifo"), "{output}");
+    assert!(output.contains("d/null character special file"), "{output}");
+    assert!(output.contains("\ntext\n0\td/sparse"), "{output}");
+    // The same tree is the same image.
+    let again = wharf
+        .command()
+        .args(["import", text(&tree)])
+        .env("SOURCE_DATE_EPOCH", "1000000000")
+        .output()
+        .unwrap();
+    let third = wharf
+        .command()
+        .args(["import", text(&tree)])
+        .env("SOURCE_DATE_EPOCH", "1000000000")
+        .output()
+        .unwrap();
+    assert_eq!(again.stdout, third.stdout);
+    assert_ne!(String::from_utf8(again.stdout).unwrap().trim(), id);
+}
+
+#[test]
+fn what_a_container_wrote_is_told_exported_and_committed() {
+    if !has(&["busybox", "skopeo", "umoci"]) {
+        return;
+    }
+    let (wharf, _layout) = with_image();
+    let script = "echo new > /new; echo more >> /etc/word; busybox rm /etc/gone; \
+        busybox mkdir /d; echo 1 > /d/1";
+    wharf.ok(&[
+        "run", "--name", "box", "-e", "K=V", "x:1", "sh", "-c", script,
+    ]);
+    let expected = "A /d\nA /d/1\nC /etc\nD /etc/gone\nC /etc/word\nA /new";
+    assert_eq!(wharf.ok(&["diff", "box"]), expected);
+    let sizes = wharf.ok(&["diff", "--size", "box"]);
+    let word = sizes
+        .lines()
+        .find(|line| line.ends_with("/etc/word"))
+        .unwrap();
+    assert!(word.contains("yes"), "{word}");
+
+    let file = wharf.path("c.tar");
+    wharf.ok(&["export", "-o", text(&file), "box"]);
+    let list = partner("tar", &["-tf", text(&file)]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(
+        list.contains("etc/word\n") && list.contains("new\n"),
+        "{list}"
+    );
+    assert!(!list.contains("etc/gone\n"), "{list}");
+
+    wharf.ok(&[
+        "commit", "-a", "me", "-m", "why", "-c", "USER 5", "box", "y:2",
+    ]);
+    let look = "echo $(busybox cat /new /etc/word) $K $(busybox id -u); busybox ls /d";
+    let output = wharf.ok(&["run", "--rm", "y:2", "sh", "-c", look]);
+    assert_eq!(output, "new wordmore V 5\n1");
+    let history = wharf.ok(&["history", "--no-trunc", "y:2"]);
+    assert!(
+        history.lines().nth(1).unwrap().ends_with("why"),
+        "{history}"
+    );
+    assert_eq!(history.lines().count(), 4, "{history}");
+    let inspected: Value = serde_json::from_str(&wharf.ok(&["image", "inspect", "y:2"])).unwrap();
+    assert_eq!(inspected[0]["Author"], "me");
+    assert_eq!(inspected[0]["RepoTags"], json!(["y:2"]));
+    assert_eq!(
+        inspected[0]["RootFS"]["Layers"].as_array().unwrap().len(),
+        3
+    );
+
+    wharf.ok(&["save", "-o", text(&wharf.path("y.tar")), "y:2"]);
+    let from = format!("oci-archive:{}", wharf.path("y.tar").display());
+    let to = format!("oci:{}:y", wharf.path("y").display());
+    partner("skopeo", &["copy", "--quiet", &from, &to]);
+    let image = format!("{}:y", wharf.path("y").display());
+    let bundle = wharf.path("bundle");
+    partner(
+        "umoci",
+        &["unpack", "--rootless", "--image", &image, text(&bundle)],
+    );
+    assert_eq!(
+        std::fs::read_to_string(bundle.join("rootfs/new")).unwrap(),
+        "new\n"
+    );
+    assert!(!bundle.join("rootfs/etc/gone").exists());
+    assert!(!bundle.join("rootfs/etc/hosts").exists());
+}
+
+#[test]
+fn prune_removes_what_nobody_uses_and_says_how_much_that_was() {
+    if !has(&["busybox"]) {
+        return;
+    }
+    let (wharf, layout) = with_image();
+    let entry = layout.image(&[shell()], "amd64", json!({"Cmd": ["other"]}));
+    layout.index(&[entry]);
+    wharf.ok(&["load", "-q", "-i", text(layout.path())]);
+    wharf.ok(&["create", "--name", "box", "x:1", "sh"]);
+    let dangling = wharf.ok(&["image", "prune", "-f"]);
+    assert!(
+        dangling.starts_with("Deleted Images:\ndeleted: sha256:"),
+        "{dangling}"
+    );
+    assert!(!dangling.contains("untagged"), "{dangling}");
+    let used = wharf.ok(&["image", "prune", "-a", "-f"]);
+    assert_eq!(used, "Total reclaimed space: 0B");
+    wharf.ok(&["rm", "box"]);
+    let all = wharf.ok(&["image", "prune", "-a", "-f"]);
+    assert!(all.contains("untagged: x:1"), "{all}");
+    assert!(!all.ends_with("space: 0B"), "{all}");
+    assert_eq!(wharf.entries("data/images/layers"), [""; 0]);
+}
