@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use spec::runtime::{Cpu, LinuxResources, Memory};
 
 use super::group::{has_file, read_at, write_at};
-use super::{Cgroup, Error, further_limits};
+use super::{Cgroup, Error, further_limits, unset};
 
 /// One value for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 /// # Errors
 /// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
+    let resources = &unset::without(resources);
     let is_v2 = |controller: &str| {
         let directory = cgroup.directory_of(controller);
         directory.is_some_and(|(member, _)| member.is_unified())

@@ -13,6 +13,7 @@ mod oom;
 pub(crate) mod place;
 mod stats;
 mod sub;
+mod unset;
 
 pub use error::Error;
 pub use group::{Cgroup, Member, Paths};

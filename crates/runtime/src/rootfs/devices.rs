@@ -56,8 +56,6 @@ fn fill(
     devices: &[Device],
     may_mknod: bool,
 ) -> Result<(), Fault> {
-    // A device gets the very mode that is asked for.
-    let umask = rustix::process::umask(Mode::empty());
     for (name, major, minor) in DEFAULT {
         if devices
             .iter()
@@ -81,7 +79,6 @@ fn fill(
     for device in devices {
         add(root, device, may_mknod).doing(|| format!("making {}", device.path.display()))?;
     }
-    rustix::process::umask(umask);
     for (name, target) in LINKS {
         match rustix::fs::symlinkat(target, dev, name) {
             Ok(()) | Err(Errno::EXIST) => {}

@@ -87,10 +87,12 @@ pub(super) fn update(global: &Global, args: &Args) -> Result<i32, Failure> {
         Some(path) => read(path)?,
         None => of_flags(args),
     };
-    let kernel_memory = resources
-        .memory
-        .as_ref()
-        .is_some_and(|memory| memory.kernel.or(memory.kernel_tcp).is_some());
+    let kernel_memory = resources.memory.as_ref().is_some_and(|memory| {
+        [memory.kernel, memory.kernel_tcp]
+            .iter()
+            .flatten()
+            .any(|limit| *limit != 0)
+    });
     if kernel_memory || args.kernel_memory.is_some() || args.kernel_memory_tcp.is_some() {
         crate::output::warning("limits of kernel memory are ignored: the kernel has none any more");
     }
