@@ -67,6 +67,31 @@ const NEEDED: &[Needed] = &[
         package: "e2fsprogs",
         why: "packs that machine's root",
     },
+    Needed {
+        program: "busybox",
+        package: "busybox-static",
+        why: "is the root of the containers of other engines",
+    },
+    Needed {
+        program: "containerd",
+        package: "containerd",
+        why: "calls wharf as its runtime",
+    },
+    Needed {
+        program: "podman",
+        package: "podman",
+        why: "calls wharf as its runtime",
+    },
+    Needed {
+        program: "buildah",
+        package: "buildah",
+        why: "calls wharf as its runtime",
+    },
+    Needed {
+        program: "dockerd",
+        package: "docker.io",
+        why: "calls wharf as its runtime",
+    },
 ];
 
 /// Installs what is missing when the caller is root; otherwise only says what is missing.

@@ -31,7 +31,7 @@ pub(crate) fn is_root() -> bool {
 
 /// The program under test. `cargo xtask test` names a copy that an ordinary user reaches wherever
 /// the checkout is.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let named = std::env::var_os("WHARF_TEST_BINARY");
     named.map_or_else(|| env!("CARGO_BIN_EXE_wharf").into(), PathBuf::from)
 }

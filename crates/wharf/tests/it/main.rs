@@ -22,6 +22,7 @@ mod oci_exec;
 mod oci_limits;
 mod oci_seccomp;
 mod oci_signals;
+mod peers;
 mod process;
 mod pull;
 mod push;
