@@ -14,6 +14,8 @@ mod subject;
 mod timing;
 mod view;
 
+use std::path::PathBuf;
+
 use report::Report;
 use stage::Stage;
 use view::View;
@@ -25,6 +27,8 @@ struct Options {
     runs: Option<usize>,
     case: Option<String>,
     write: bool,
+    /// Programs that take the place of the installed ones, such as a newer crun.
+    peers: Vec<(String, PathBuf)>,
 }
 
 /// Measures every case, or the one asked for, and prints the tables.
@@ -33,13 +37,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
     if !rustix::process::geteuid().is_root() {
         return Err("bench needs root: every engine is measured as root".to_owned());
     }
-    let stage = Stage::make()?;
+    let stage = Stage::make(&options.peers)?;
     let mut report = Report::new(machine::describe());
     for (index, &view) in View::possible().iter().enumerate() {
         view.show(|| measure(&stage, &options, view, index == 0, &mut report))?;
     }
     if options.write {
-        report.write(&engines::versions())?;
+        report.write(&engines::versions(&stage))?;
     }
     Ok(true)
 }
@@ -57,7 +61,8 @@ fn measure(stage: &Stage, options: &Options, view: View, is_first: bool, report:
     }
     if options.wants(memory::NAME) && is_first {
         println!("measuring {}", memory::NAME);
-        report.add(memory::measure(stage));
+        report.add(memory::of_idle_containers(stage));
+        report.add(memory::of_create(stage));
     }
 }
 
@@ -70,6 +75,7 @@ impl Options {
                 "--runs" => options.runs = Some(number(words.next())?),
                 "--case" => options.case = Some(known_case(words.next())?),
                 "--write" => options.write = true,
+                "--peer" => options.peers.push(peer(words.next())?),
                 other => return Err(format!("bench does not know '{other}'")),
             }
         }
@@ -89,6 +95,13 @@ fn number(word: Option<&String>) -> Result<usize, String> {
     number
         .filter(|runs| *runs > 0)
         .ok_or_else(|| "--runs takes a number above 0".to_owned())
+}
+
+fn peer(word: Option<&String>) -> Result<(String, PathBuf), String> {
+    let parts = word.and_then(|word| word.split_once('='));
+    parts
+        .map(|(name, path)| (name.to_owned(), PathBuf::from(path)))
+        .ok_or_else(|| "--peer takes NAME=PATH, such as crun=/opt/crun".to_owned())
 }
 
 fn known_case(word: Option<&String>) -> Result<String, String> {
@@ -115,8 +128,10 @@ mod tests {
             runs: Some(5),
             case: Some("oci-run".to_owned()),
             write: false,
+            peers: vec![("crun".to_owned(), PathBuf::from("/opt/crun"))],
         };
-        assert_eq!(parse("--case oci-run --runs 5").unwrap(), expected);
+        let line = "--case oci-run --peer crun=/opt/crun --runs 5";
+        assert_eq!(parse(line).unwrap(), expected);
     }
 
     #[test]
@@ -126,6 +141,7 @@ mod tests {
             "--runs 0",
             "--case nothing",
             "--fast",
+            "--peer crun",
             "--write --case memory",
         ] {
             assert!(parse(line).is_err(), "{line}");

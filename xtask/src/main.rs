@@ -20,8 +20,9 @@ usage: cargo xtask <task>
   fuzz [--seconds N] [--seed N] [TARGET]
                       feed hostile input to every parser and to the seccomp compiler
   tidy                check the rules of the house that the compiler cannot check
-  bench [--runs N] [--case NAME] [--write]
+  bench [--runs N] [--case NAME] [--peer NAME=PATH] [--write]
                       measure wharf against the floor and against the engines that are installed;
+                      --peer takes a program in place of the installed one (crun=/opt/crun);
                       --write puts the tables into docs/performance.md
   vm COMMAND [ARG...] boot a small machine with cgroup v2 and systemd, and run a command in it as
                       root, with wharf in its PATH

@@ -6,12 +6,16 @@ use super::engines::{self, Engine};
 use super::floor;
 use super::report::Table;
 use super::stage::Stage;
-use super::subject::{CommandLine, ID, Subject, container_name};
+use super::subject::{CommandLine, ID, Subject, Work, container_name};
 use super::timing::{Plan, interleave};
 
 /// The subject that the others' ratios are taken to.
 pub(super) const FLOOR: &str = "floor";
 const WHARF_OCI: &str = "wharf oci";
+const WHARF_FILTERED: &str = "wharf oci, filtered";
+
+/// How many start at the same time where many do.
+const MANY: usize = 20;
 
 /// One table of times.
 pub(super) struct Case {
@@ -47,9 +51,22 @@ const fn at_most(subject: &'static str, factor: f64, other: &'static str) -> Bud
     }
 }
 
+const fn within_a_millisecond(subject: &'static str) -> Budget {
+    Budget {
+        subject,
+        limit: Limit::Milliseconds(1.0),
+    }
+}
+
 const IN_A_ROW: Plan = Plan {
     runs: 100,
     in_a_row: 10,
+    pause: Duration::ZERO,
+};
+
+const FEW: Plan = Plan {
+    runs: 30,
+    in_a_row: 3,
     pause: Duration::ZERO,
 };
 
@@ -84,6 +101,64 @@ pub(super) const CASES: &[Case] = &[
         budgets: &[at_most(WHARF_OCI, 1.5, FLOOR)],
     },
     Case {
+        name: "oci-run-filtered",
+        title: "OCI runtime: run /bin/true behind Docker's filter of system calls",
+        about: "`run` of the same bundle with and without Docker's default seccomp profile.",
+        plan: IN_A_ROW,
+        in_every_view: false,
+        subjects: oci_run_filtered,
+        budgets: &[
+            at_most(WHARF_FILTERED, 1.15, WHARF_OCI),
+            at_most(WHARF_FILTERED, 0.6, "crun, filtered"),
+        ],
+    },
+    Case {
+        name: "oci-run-at-once",
+        title: "OCI runtime: run /bin/true, twenty at once",
+        about: "Twenty `run`s started together, until the last of them has ended; a run that fails \
+                fails the subject.",
+        plan: FEW,
+        in_every_view: true,
+        subjects: oci_run_at_once,
+        budgets: &[at_most(WHARF_OCI, 1.5, FLOOR)],
+    },
+    Case {
+        name: "oci-create",
+        title: "OCI runtime: create",
+        about: "`create` of the bundle; the container is deleted unmeasured.",
+        plan: IN_A_ROW,
+        in_every_view: false,
+        subjects: oci_create,
+        budgets: &[at_most(WHARF_OCI, 0.6, "crun")],
+    },
+    Case {
+        name: "oci-start",
+        title: "OCI runtime: start",
+        about: "`start` of a created container.",
+        plan: IN_A_ROW,
+        in_every_view: false,
+        subjects: oci_start,
+        budgets: &[within_a_millisecond(WHARF_OCI)],
+    },
+    Case {
+        name: "oci-kill",
+        title: "OCI runtime: kill",
+        about: "`kill` of a running container with SIGKILL.",
+        plan: IN_A_ROW,
+        in_every_view: false,
+        subjects: oci_kill,
+        budgets: &[within_a_millisecond(WHARF_OCI)],
+    },
+    Case {
+        name: "oci-delete",
+        title: "OCI runtime: delete",
+        about: "`delete` of a container that has stopped.",
+        plan: IN_A_ROW,
+        in_every_view: false,
+        subjects: oci_delete,
+        budgets: &[at_most(WHARF_OCI, 0.6, "crun")],
+    },
+    Case {
         name: "oci-exec",
         title: "OCI runtime: exec /bin/true",
         about: "One more program in a running container of the same bundle.",
@@ -99,10 +174,7 @@ pub(super) const CASES: &[Case] = &[
         plan: IN_A_ROW,
         in_every_view: false,
         subjects: oci_state,
-        budgets: &[Budget {
-            subject: WHARF_OCI,
-            limit: Limit::Milliseconds(1.0),
-        }],
+        budgets: &[within_a_millisecond(WHARF_OCI)],
     },
     Case {
         name: "run",
@@ -164,6 +236,85 @@ fn oci_run(stage: &Stage) -> Vec<Subject> {
         peer("crun"),
         peer("runc"),
     ]
+}
+
+/// A piece of work of every runtime, under the runtime's name.
+fn of_each(stage: &Stage, work: impl Fn(CommandLine) -> Work) -> Vec<Subject> {
+    let peer = |name| Subject::of_work(name, engines::oci_runtime(stage, name).map(&work));
+    let own = Subject::of_work(WHARF_OCI, Ok(work(engines::wharf_oci(stage))));
+    vec![own, peer("crun"), peer("runc")]
+}
+
+fn oci_run_filtered(stage: &Stage) -> Vec<Subject> {
+    let filtered = |runtime: Result<CommandLine, String>| {
+        let run = runtime?.and(["run", "--bundle"]);
+        Ok(run.and([stage.filtered_bundle()?]).and([ID]))
+    };
+    let run = |runtime: CommandLine| bundle_run(stage, &runtime);
+    let own = engines::wharf_oci(stage);
+    let crun = engines::oci_runtime(stage, "crun");
+    let runc = engines::oci_runtime(stage, "runc");
+    vec![
+        Subject::new(WHARF_OCI, Ok(run(own.clone()))),
+        Subject::new(WHARF_FILTERED, filtered(Ok(own))),
+        Subject::new("crun", crun.clone().map(run)),
+        Subject::new("crun, filtered", filtered(crun)),
+        Subject::new("runc, filtered", filtered(runc)),
+    ]
+}
+
+fn oci_run_at_once(stage: &Stage) -> Vec<Subject> {
+    let floor = Work::of(floor::run(stage, &[])).at_once(MANY);
+    let many = |runtime: CommandLine| Work::of(bundle_run(stage, &runtime)).at_once(MANY);
+    let mut subjects = vec![Subject::of_work(FLOOR, Ok(floor))];
+    subjects.extend(of_each(stage, many));
+    subjects
+}
+
+fn create(stage: &Stage, runtime: &CommandLine) -> CommandLine {
+    let create = runtime.and(["create", "--bundle"]);
+    create.and([stage.bundle()]).and([ID])
+}
+
+fn delete(runtime: &CommandLine) -> CommandLine {
+    runtime.and(["delete", "--force", ID])
+}
+
+fn oci_create(stage: &Stage) -> Vec<Subject> {
+    of_each(stage, |runtime| {
+        Work::of(create(stage, &runtime)).after(delete(&runtime))
+    })
+}
+
+fn oci_start(stage: &Stage) -> Vec<Subject> {
+    of_each(stage, |runtime| {
+        let start = Work::of(runtime.and(["start", ID]));
+        start
+            .before(create(stage, &runtime))
+            .after(delete(&runtime))
+    })
+}
+
+fn oci_kill(stage: &Stage) -> Vec<Subject> {
+    of_each(stage, |runtime| {
+        let run = runtime.and(["run", "--detach", "--bundle"]);
+        let run = run.and([stage.sleeper()]).and([ID]);
+        let kill = Work::of(runtime.and(["kill", ID, "KILL"]));
+        kill.before(run).after(delete(&runtime))
+    })
+}
+
+/// Brings a container to its end, for a bundle, an id and a runtime.
+const UNTIL_STOPPED: &str = "bundle=$1 id=$2; shift 2; \
+    \"$@\" create --bundle \"$bundle\" \"$id\" && \"$@\" start \"$id\" && \
+    until \"$@\" state \"$id\" | grep -q stopped; do :; done";
+
+fn oci_delete(stage: &Stage) -> Vec<Subject> {
+    of_each(stage, |runtime| {
+        let before = CommandLine::new(["sh", "-c", UNTIL_STOPPED, "sh"]);
+        let before = before.and([stage.bundle()]).and([ID]).then(&runtime);
+        Work::of(runtime.and(["delete", ID])).before(before)
+    })
 }
 
 fn bundle_run(stage: &Stage, runtime: &CommandLine) -> CommandLine {

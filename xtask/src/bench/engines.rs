@@ -1,9 +1,12 @@
 //! The engines that are measured: how each is called for the same work, and which version is
 //! installed.
 
+use std::fs;
+
+use serde_json::Value;
+
 use super::stage::Stage;
 use super::subject::{CommandLine, PREFIX, Running, container_name};
-use crate::packages;
 
 /// Programs whose versions belong beside the figures.
 const PEERS: [&str; 7] = [
@@ -17,9 +20,11 @@ const PEERS: [&str; 7] = [
 ];
 
 /// The version of every peer, or that it is not there.
-pub(super) fn versions() -> Vec<(&'static str, String)> {
+pub(super) fn versions(stage: &Stage) -> Vec<(&'static str, String)> {
     let version = |name| {
-        let said = installed(name).and_then(|program| program.and(["--version"]).output());
+        let said = stage
+            .peer(name)
+            .and_then(|program| program.and(["--version"]).output());
         said.map_or_else(|why| why, |said| first_line(&said))
     };
     PEERS.iter().map(|&name| (name, version(name))).collect()
@@ -32,15 +37,10 @@ fn first_line(said: &str) -> String {
     line[version.unwrap_or(0)..].to_owned()
 }
 
-fn installed(name: &str) -> Result<CommandLine, String> {
-    let program = packages::find(name).ok_or("is not installed")?;
-    Ok(CommandLine::new([program]))
-}
-
 /// An OCI runtime of a peer with a state directory on the stage.
 pub(super) fn oci_runtime(stage: &Stage, name: &str) -> Result<CommandLine, String> {
     let state = stage.state(name);
-    Ok(installed(name)?.and(["--root"]).and([state]))
+    Ok(stage.peer(name)?.and(["--root"]).and([state]))
 }
 
 /// wharf in that role.
@@ -57,6 +57,27 @@ pub(super) struct Engine {
     run_options: Vec<String>,
     /// The image whose programs are run.
     image: &'static str,
+}
+
+/// The filter that wharf gives its containers: Docker's default profile, resolved for Docker's
+/// default capabilities and this machine.
+pub(super) fn default_filter(stage: &Stage) -> Result<Value, String> {
+    let engine = wharf(stage);
+    let name = container_name("filter");
+    let _running = engine.start(&name)?;
+    let inspected = engine.program.and(["inspect", &name]).output()?;
+    let inspected: Value = serde_json::from_str(&inspected).map_err(|error| error.to_string())?;
+    let id = inspected[0]["Id"].as_str().ok_or("inspect tells no Id")?;
+    let containers = stage.state("wharf/run/containers");
+    let path = containers.join(id).join("config.json");
+    let text = fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let mut config: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let filter = config["linux"]["seccomp"].take();
+    if filter.is_null() {
+        return Err(format!("{} has no filter", path.display()));
+    }
+    Ok(filter)
 }
 
 impl Engine {
@@ -96,13 +117,15 @@ pub(super) fn wharf(stage: &Stage) -> Engine {
 }
 
 pub(super) fn bubblewrap(stage: &Stage) -> Result<CommandLine, String> {
-    let program = installed("bwrap")?.and(["--unshare-all", "--ro-bind"]);
+    let program = stage.peer("bwrap")?.and(["--unshare-all", "--ro-bind"]);
     let program = program.and([stage.rootfs()]);
     Ok(program.and(["/", "--proc", "/proc", "--dev", "/dev", "/bin/true"]))
 }
 
 pub(super) fn nspawn(stage: &Stage) -> Result<CommandLine, String> {
-    let program = installed("systemd-nspawn")?.and(["--quiet", "--register=no", "--keep-unit"]);
+    let program = stage
+        .peer("systemd-nspawn")?
+        .and(["--quiet", "--register=no", "--keep-unit"]);
     let program = program.and(["--private-network", "--directory"]);
     Ok(program.and([stage.rootfs()]).and(["/bin/true"]))
 }
@@ -112,7 +135,8 @@ const IMAGE: &str = PREFIX;
 
 /// Podman with a storage on the stage that holds the image.
 pub(super) fn podman(stage: &Stage) -> Result<Engine, String> {
-    let podman = installed("podman")?
+    let podman = stage
+        .peer("podman")?
         .and(["--root"])
         .and([stage.state("podman/root")]);
     let podman = podman.and(["--runroot"]).and([stage.state("podman/run")]);
@@ -140,7 +164,7 @@ fn podman_options() -> Vec<String> {
 
 /// Docker, whose daemon gets the image.
 pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
-    let docker = installed("docker")?;
+    let docker = stage.peer("docker")?;
     docker.and(["version"]).time()?;
     let import = docker.and(["import"]).and([stage.archive()?]);
     import.and([IMAGE]).time()?;
@@ -152,8 +176,10 @@ pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
 }
 
 /// Removes the image from Docker's daemon.
-pub(super) fn forget_docker() {
-    let removed = installed("docker").and_then(|docker| docker.and(["rmi", IMAGE]).time());
+pub(super) fn forget_docker(stage: &Stage) {
+    let removed = stage
+        .peer("docker")
+        .and_then(|docker| docker.and(["rmi", IMAGE]).time());
     if let Err(why) = removed {
         eprintln!("xtask: cannot remove the image {IMAGE} from Docker: {why}");
     }

@@ -1,36 +1,31 @@
-//! What an idle container costs in memory beside its own processes: the private dirty pages of
-//! whatever process stands over it.
+//! What containers cost in memory: beside an idle one's own processes, the private dirty pages of
+//! whatever process stands over it; and the most that `create` has while it works.
 
 use std::fs;
 
 use super::engines::{self, Engine};
 use super::report::Table;
 use super::stage::Stage;
-use super::subject::container_name;
+use super::subject::{CommandLine, ID, Work, container_name};
 
 /// For `--case`.
 pub(super) const NAME: &str = "memory";
 
-/// The budget, in KiB.
+/// The budget of an idle container, in KiB.
 const LIMIT: u64 = 256;
 
+/// The budget of `create`, in KiB.
+const CREATE_LIMIT: u64 = 3072;
+
+/// How often `create` is measured.
+const CREATIONS: usize = 5;
+
 /// Starts one idle container with each engine and reads what its supervisor has.
-pub(super) fn measure(stage: &Stage) -> Table {
+pub(super) fn of_idle_containers(stage: &Stage) -> Table {
     let wharf = supervised(Ok(engines::wharf(stage)), "__monitor");
     let podman = supervised(stage.podman(), "conmon");
     let docker = supervised(stage.docker(), "containerd-shim");
-    let verdict = wharf.as_ref().ok().map(|kib| {
-        let holds = if *kib <= LIMIT {
-            "holds"
-        } else {
-            "is exceeded"
-        };
-        format!("wharf: at most {LIMIT} KiB: {kib}, {holds}")
-    });
-    let row = |name: &str, memory: Result<u64, String>| {
-        let cell = memory.map_or_else(|why| why, |kib| kib.to_string());
-        vec![name.to_owned(), cell]
-    };
+    let verdict = verdict("wharf", &wharf, LIMIT);
     Table {
         title: "Memory of an idle container".to_owned(),
         about: "Private dirty memory of the process that stands over a container with `sleep` in \
@@ -44,6 +39,56 @@ pub(super) fn measure(stage: &Stage) -> Table {
         ],
         verdicts: verdict.into_iter().collect(),
     }
+}
+
+/// Creates containers behind Docker's filter of system calls and asks time(1) what it took.
+pub(super) fn of_create(stage: &Stage) -> Table {
+    let wharf = peak(stage, Ok(engines::wharf_oci(stage)));
+    let verdict = verdict("wharf oci", &wharf, CREATE_LIMIT);
+    let peer = |name| row(name, peak(stage, engines::oci_runtime(stage, name)));
+    Table {
+        title: "Memory of create".to_owned(),
+        about: "The most resident memory of any process of `create` of the bundle behind Docker's \
+                filter of system calls, as time(1) has it: the highest of five."
+            .to_owned(),
+        head: ["", "peak, KiB"].map(str::to_owned).to_vec(),
+        rows: vec![row("wharf oci", wharf), peer("crun"), peer("runc")],
+        verdicts: verdict.into_iter().collect(),
+    }
+}
+
+fn peak(stage: &Stage, runtime: Result<CommandLine, String>) -> Result<u64, String> {
+    let runtime = runtime?;
+    let report = stage.state("peak");
+    let time = stage.peer("time")?.and(["--format=%M", "--output"]);
+    let create = time
+        .and([&report])
+        .then(&runtime)
+        .and(["create", "--bundle"]);
+    let create = create.and([stage.filtered_bundle()?]).and([ID]);
+    let work = Work::of(create).after(runtime.and(["delete", "--force", ID]));
+    let mut highest = 0;
+    for _ in 0..CREATIONS {
+        work.time()?;
+        let text = fs::read_to_string(&report).map_err(|error| error.to_string())?;
+        let peak = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("time says {text:?}"))?;
+        highest = highest.max(peak);
+    }
+    Ok(highest)
+}
+
+fn row(name: &str, memory: Result<u64, String>) -> Vec<String> {
+    let cell = memory.map_or_else(|why| why, |kib| kib.to_string());
+    vec![name.to_owned(), cell]
+}
+
+fn verdict(name: &str, memory: &Result<u64, String>, limit: u64) -> Option<String> {
+    let kib = *memory.as_ref().ok()?;
+    let holds = if kib <= limit { "holds" } else { "is exceeded" };
+    Some(format!("{name}: at most {limit} KiB: {kib}, {holds}"))
 }
 
 /// The private dirty KiB of the new processes named `word`, once `engine` has

@@ -24,12 +24,15 @@ pub(super) struct Stage {
     directory: PathBuf,
     pub(super) wharf: PathBuf,
     pub(super) floor: PathBuf,
+    /// Programs that take the place of the installed ones.
+    peers: Vec<(String, PathBuf)>,
+    filtered: OnceCell<Result<PathBuf, String>>,
     podman: OnceCell<Result<Engine, String>>,
     docker: OnceCell<Result<Engine, String>>,
 }
 
 impl Stage {
-    pub(super) fn make() -> Result<Self, String> {
+    pub(super) fn make(peers: &[(String, PathBuf)]) -> Result<Self, String> {
         println!("building wharf and the floor for release");
         let wharf = cargo::release_program("wharf", "wharf")?;
         let floor = cargo::release_program("xtask", "floor")?;
@@ -40,6 +43,8 @@ impl Stage {
             directory,
             wharf,
             floor,
+            peers: peers.to_vec(),
+            filtered: OnceCell::new(),
             podman: OnceCell::new(),
             docker: OnceCell::new(),
         };
@@ -63,14 +68,19 @@ impl Stage {
         }
         // systemd-nspawn takes nothing else for the root of a system.
         fs::write(root.join("etc/os-release"), "ID=bench\n")?;
-        self.write_bundle(&self.bundle(), &["/bin/true"])?;
-        self.write_bundle(&self.sleeper(), &["/bin/sleep", "100000"])
+        write_bundle(&self.bundle(), &config(&root, &["/bin/true"]))?;
+        let sleep = ["/bin/sleep", "100000"];
+        write_bundle(&self.sleeper(), &config(&root, &sleep))
     }
 
-    fn write_bundle(&self, bundle: &Path, program: &[&str]) -> std::io::Result<()> {
-        fs::create_dir_all(bundle)?;
-        let config = config(&self.rootfs(), program);
-        fs::write(bundle.join("config.json"), format!("{config:#}\n"))
+    /// A peer's program.
+    pub(super) fn peer(&self, name: &str) -> Result<CommandLine, String> {
+        let named = self.peers.iter().find(|(peer, _)| peer == name);
+        let program = match named {
+            Some((_, path)) => path.clone(),
+            None => packages::find(name).ok_or("is not installed")?,
+        };
+        Ok(CommandLine::new([program]))
     }
 
     /// The root directory of every container but the built-in image's.
@@ -86,6 +96,19 @@ impl Stage {
     /// The OCI bundle that runs until it is killed.
     pub(super) fn sleeper(&self) -> PathBuf {
         self.directory.join("sleeper")
+    }
+
+    /// The OCI bundle that runs `true` behind Docker's default filter, or why there is none.
+    pub(super) fn filtered_bundle(&self) -> Result<PathBuf, String> {
+        let made = self.filtered.get_or_init(|| {
+            let mut config = config(&self.rootfs(), &["/bin/true"]);
+            config["linux"]["seccomp"] = engines::default_filter(self)?;
+            let bundle = self.directory.join("filtered");
+            let written = write_bundle(&bundle, &config);
+            written.map_err(|error| format!("cannot write {}: {error}", bundle.display()))?;
+            Ok(bundle)
+        });
+        made.clone()
     }
 
     /// Where an engine keeps its state.
@@ -121,7 +144,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(Ok(_)) = self.docker.get() {
-            engines::forget_docker();
+            engines::forget_docker(self);
         }
         for mount in mounts_below(&self.directory) {
             rustix::mount::unmount(&mount, UnmountFlags::DETACH).ok();
@@ -133,6 +156,11 @@ impl Drop for Stage {
             eprintln!("xtask: cannot remove {}: {error}", self.directory.display());
         }
     }
+}
+
+fn write_bundle(bundle: &Path, config: &Value) -> std::io::Result<()> {
+    fs::create_dir_all(bundle)?;
+    fs::write(bundle.join("config.json"), format!("{config:#}\n"))
 }
 
 /// Mount points below the directory, the latest first: some engines leave their storage mounted.

@@ -15,13 +15,24 @@ pub(super) const ID: &str = "{id}";
 /// What the names of everything begin with that a run makes outside of its own directory.
 pub(super) const PREFIX: &str = "wharf-bench";
 
-/// A command to measure, under the name it has in the tables.
+/// A piece of work to measure, under the name it has in the tables.
 pub(super) struct Subject {
     pub(super) name: &'static str,
     /// Or why it cannot be measured here.
-    pub(super) command: Result<CommandLine, String>,
+    pub(super) work: Result<Work, String>,
     /// What must be there while it is measured; dropping it ends it.
     _kept: Option<Box<dyn Any>>,
+}
+
+/// One run: what is measured, and what is done before and after it without being measured. All
+/// three meet the same [`ID`].
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    measured: CommandLine,
+    before: Option<CommandLine>,
+    after: Option<CommandLine>,
+    /// How many of it at once.
+    at_once: usize,
 }
 
 /// A program and its arguments, in which [`ID`] is replaced anew for every run.
@@ -35,9 +46,13 @@ pub(super) struct Running {
 
 impl Subject {
     pub(super) fn new(name: &'static str, command: Result<CommandLine, String>) -> Self {
+        Subject::of_work(name, command.map(Work::of))
+    }
+
+    pub(super) fn of_work(name: &'static str, work: Result<Work, String>) -> Self {
         Subject {
             name,
-            command,
+            work,
             _kept: None,
         }
     }
@@ -51,10 +66,57 @@ impl Subject {
             Err(why) => Subject::new(name, Err(why)),
             Ok((command, container)) => Subject {
                 name,
-                command: Ok(command),
+                work: Ok(Work::of(command)),
                 _kept: Some(Box::new(container)),
             },
         }
+    }
+}
+
+impl Work {
+    pub(super) fn of(measured: CommandLine) -> Self {
+        Work {
+            measured,
+            before: None,
+            after: None,
+            at_once: 1,
+        }
+    }
+
+    /// The same with something that must have happened.
+    pub(super) fn before(self, before: CommandLine) -> Self {
+        let before = Some(before);
+        Work { before, ..self }
+    }
+
+    /// The same with something to clear up.
+    pub(super) fn after(self, after: CommandLine) -> Self {
+        let after = Some(after);
+        Work { after, ..self }
+    }
+
+    /// The same, so many times at once.
+    pub(super) fn at_once(self, at_once: usize) -> Self {
+        Work { at_once, ..self }
+    }
+
+    /// Does it once; the time of what is measured, or the last line that something said as it
+    /// failed.
+    pub(super) fn time(&self) -> Result<Duration, String> {
+        let ids: Vec<String> = (0..self.at_once).map(|_| next_id()).collect();
+        for id in &ids {
+            self.aside(self.before.as_ref(), id)?;
+        }
+        let time = self.measured.time_all(&ids);
+        for id in &ids {
+            self.aside(self.after.as_ref(), id)?;
+        }
+        time
+    }
+
+    fn aside(&self, command: Option<&CommandLine>, id: &str) -> Result<(), String> {
+        let done = command.map(|command| command.time_all(&[id.to_owned()]));
+        done.transpose().map(|_| ())
     }
 }
 
@@ -71,19 +133,43 @@ impl CommandLine {
         all
     }
 
+    /// The same with another command line at its end.
+    pub(super) fn then(&self, other: &CommandLine) -> Self {
+        self.and(&other.0)
+    }
+
     /// Runs it once, to its end; the time from before the start until it is reaped, or the last
     /// line it said if it failed.
     pub(super) fn time(&self) -> Result<Duration, String> {
-        let said = stderr_file()?;
-        let mut command = self.command(&said)?;
-        let started = Instant::now();
-        let status = command.status();
-        let time = started.elapsed();
-        match status {
-            Ok(status) if status.success() => Ok(time),
-            Ok(status) => Err(last_line(said).unwrap_or_else(|| status.to_string())),
-            Err(error) => Err(error.to_string()),
+        self.time_all(&[next_id()])
+    }
+
+    /// The same once for each id, all at once.
+    fn time_all(&self, ids: &[String]) -> Result<Duration, String> {
+        let mut prepared = Vec::with_capacity(ids.len());
+        for id in ids {
+            let said = stderr_file()?;
+            prepared.push((self.command(&said, id)?, said));
         }
+        let started = Instant::now();
+        let children: Vec<_> = prepared
+            .iter_mut()
+            .map(|(command, _)| command.spawn())
+            .collect();
+        // All are waited for, whatever becomes of one.
+        let ends: Vec<_> = children
+            .into_iter()
+            .map(|child| child.and_then(|mut child| child.wait()))
+            .collect();
+        let time = started.elapsed();
+        for (end, (_, said)) in ends.into_iter().zip(prepared) {
+            match end {
+                Ok(status) if status.success() => {}
+                Ok(status) => return Err(last_line(said).unwrap_or_else(|| status.to_string())),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(time)
     }
 
     /// Runs what starts a container in the background.
@@ -96,7 +182,10 @@ impl CommandLine {
     /// Runs it once and takes what it prints, without the line's end.
     pub(super) fn output(&self) -> Result<String, String> {
         let said = stderr_file()?;
-        let output = self.command(&said)?.stdout(Stdio::piped()).output();
+        let output = self
+            .command(&said, &next_id())?
+            .stdout(Stdio::piped())
+            .output();
         let output = output.map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(last_line(said).unwrap_or_else(|| output.status.to_string()));
@@ -106,10 +195,9 @@ impl CommandLine {
             .to_owned())
     }
 
-    fn command(&self, said: &File) -> Result<Command, String> {
-        let id = next_id();
+    fn command(&self, said: &File, id: &str) -> Result<Command, String> {
         let mut words = self.0.iter().map(|word| match word.to_str() {
-            Some(text) if text.contains(ID) => OsString::from(text.replace(ID, &id)),
+            Some(text) if text.contains(ID) => OsString::from(text.replace(ID, id)),
             _ => word.clone(),
         });
         let mut command = Command::new(words.next().ok_or("no program")?);
@@ -175,6 +263,22 @@ mod tests {
         assert_eq!(command.time().unwrap_err(), "two");
         let silent = CommandLine::new(["false"]);
         assert_eq!(silent.time().unwrap_err(), "exit status: 1");
+    }
+
+    #[test]
+    fn what_comes_before_and_after_is_of_the_same_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(ID);
+        let on_the_file = |program: &str| CommandLine::new([program.as_ref(), file.as_os_str()]);
+        let work = Work::of(on_the_file("cat")).before(on_the_file("touch"));
+        work.after(on_the_file("rm")).at_once(3).time().unwrap();
+        assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn one_of_many_that_fails_is_told() {
+        let work = Work::of(CommandLine::new(["sh", "-c", "echo {id} >&2; exit 1"]));
+        assert!(work.at_once(2).time().unwrap_err().contains(PREFIX));
     }
 
     #[test]

@@ -64,20 +64,20 @@ pub(super) fn interleave(subjects: Vec<Subject>, plan: Plan) -> Vec<Timed> {
 }
 
 fn warm_up(subject: &Subject) -> Result<Times, String> {
-    let command = subject.command.as_ref().map_err(Clone::clone)?;
+    let work = subject.work.as_ref().map_err(Clone::clone)?;
     for _ in 0..WARM_UP {
-        command.time().map_err(|why| format!("fails: {why}"))?;
+        work.time().map_err(|why| format!("fails: {why}"))?;
     }
     Ok(Times::default())
 }
 
 impl Times {
     fn add_round(&mut self, subject: &Subject, plan: Plan) -> Result<(), String> {
-        let command = subject.command.as_ref().map_err(Clone::clone)?;
+        let work = subject.work.as_ref().map_err(Clone::clone)?;
         let mut round = Vec::with_capacity(plan.in_a_row);
         for _ in 0..plan.in_a_row {
             std::thread::sleep(plan.pause);
-            let time = command.time();
+            let time = work.time();
             let time = time.map_err(|why| format!("fails in run {}: {why}", self.all.len()))?;
             round.push(time.as_secs_f64() * 1000.0);
         }
