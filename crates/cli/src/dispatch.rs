@@ -32,7 +32,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let name = words.next().unwrap_or_default();
     let rest: Vec<String> = words.collect();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
-        Some("runc") => oci::main(rest.into_iter(), &oci_root(&context())),
+        Some(name @ "runc") => oci::main(name, rest.into_iter(), &oci_root(&context())),
         Some("wharf-init") => init::main(&rest),
         _ => front(rest),
     }
@@ -90,7 +90,7 @@ fn unknown(message: &str) -> i32 {
 fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
     match verb {
         monitor::VERB => return monitor::main(words),
-        "oci" => return oci::main(words.iter().cloned(), &oci_root(context)),
+        "oci" => return oci::main("wharf oci", words.iter().cloned(), &oci_root(context)),
         _ => {}
     }
     let (name, words) = match (verb, words.split_first()) {

@@ -11,6 +11,9 @@ use rustix::io::Errno;
 /// The search list of a process without PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// How every such message begins: container engines look for these words, which are Go's.
+pub(crate) const PREFIX: &str = "exec: ";
+
 /// Why a program cannot be run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
@@ -39,7 +42,7 @@ pub(crate) fn find(name: &CStr, environment: &[CString]) -> Result<CString, Miss
                 return CString::new(candidate.as_os_str().as_bytes())
                     .map_err(|_| missing(&text, Errno::INVAL, false));
             }
-            Err(Errno::ACCESS) => denied = Some(Errno::ACCESS),
+            Err(Errno::ACCESS | Errno::ISDIR) => denied = Some(Errno::ACCESS),
             Err(_) => {}
         }
     }
@@ -58,8 +61,10 @@ fn search_list(environment: &[CString]) -> String {
 /// Whether a file is there and may be executed by the calling process.
 fn check(path: &Path) -> Result<(), Errno> {
     let stat = rustix::fs::stat(path)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Errno::ACCESS);
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {}
+        FileType::Directory => return Err(Errno::ISDIR),
+        _ => return Err(Errno::ACCESS),
     }
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
 }
@@ -67,13 +72,13 @@ fn check(path: &Path) -> Result<(), Errno> {
 /// The words are runc's: Docker and Podman look for them to tell 127 from 126.
 fn missing(name: &str, errno: Errno, searched: bool) -> Missing {
     let why = match (errno, searched) {
-        (Errno::NOENT, true) => format!("{name:?}: executable file not found in $PATH"),
-        (Errno::NOENT | Errno::NOTDIR, false) => format!("{name:?}: no such file or directory"),
-        (Errno::ACCESS | Errno::PERM, _) => {
-            format!("{name:?} is not executable: permission denied")
-        }
-        _ => format!("{name:?} cannot be executed"),
+        (Errno::NOENT, true) => "executable file not found in $PATH".to_owned(),
+        (Errno::NOENT | Errno::NOTDIR, false) => format!("stat {name}: no such file or directory"),
+        (Errno::ISDIR, _) => "is a directory".to_owned(),
+        (Errno::ACCESS | Errno::PERM, _) => "permission denied".to_owned(),
+        (other, _) => std::io::Error::from(other).to_string(),
     };
+    let why = format!("{PREFIX}{name:?}: {why}");
     Missing { why, errno }
 }
 
@@ -103,10 +108,7 @@ mod tests {
         let error = find(&c("/usr"), &[]).unwrap_err();
         assert_eq!(
             (error.errno, error.why.as_str()),
-            (
-                Errno::ACCESS,
-                "\"/usr\" is not executable: permission denied"
-            )
+            (Errno::ISDIR, "exec: \"/usr\": is a directory")
         );
     }
 }

@@ -88,6 +88,28 @@ pub fn reset_dispositions() {
     }
 }
 
+/// Lets each of these signals end the calling process, with 128 and its number as the exit code,
+/// until the next execve. The first process of a pid namespace needs that said: the kernel spares
+/// it signals that it has no handler for.
+///
+/// # Errors
+/// `EINVAL` for KILL and STOP.
+pub fn end_on(signals: &[i32]) -> Result<()> {
+    extern "C" fn end(signal: libc::c_int) {
+        // SAFETY: `_exit` may be called in a handler and does not come back.
+        unsafe { libc::_exit(128 + signal) }
+    }
+    let handler: extern "C" fn(libc::c_int) = end;
+    for signal in signals {
+        // SAFETY: The handler calls nothing but `_exit`.
+        let before = unsafe { libc::signal(*signal, handler as libc::sighandler_t) };
+        if before == libc::SIG_ERR {
+            return Err(Errno::INVAL);
+        }
+    }
+    Ok(())
+}
+
 /// Ignores a signal in the calling process.
 ///
 /// # Errors

@@ -356,6 +356,12 @@ impl Init<'_> {
                 .doing(clause)
                 .map(|_| ());
         };
+        // What asks a program to end asks the container that waits for its program.
+        let ending: Vec<i32> = ["TERM", "INT", "HUP", "QUIT"]
+            .iter()
+            .filter_map(|name| sys::signals::signal_number(name))
+            .collect();
+        sys::signals::end_on(&ending).doing(clause)?;
         let mut byte = [0u8; 1];
         loop {
             match rustix::io::read(fifo, &mut byte) {
@@ -419,7 +425,7 @@ impl Init<'_> {
 
     fn execute(&self, program: &CStr, environment: &[CString]) -> Fault {
         let errno = sys::exec::execve(program, &self.plan.argv, environment);
-        Fault::new(format!("executing {}", program.to_string_lossy()), errno)
+        Fault::new(format!("exec {}", program.to_string_lossy()), errno)
     }
 }
 

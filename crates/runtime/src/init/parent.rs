@@ -19,7 +19,7 @@ use crate::rootfs::MappedTo;
 use crate::rootfs::mounts::Detached;
 use crate::seccomp::Filter;
 use crate::stdio::Stdio;
-use crate::{credentials, id_map, namespaces};
+use crate::{credentials, executable, id_map, namespaces};
 
 /// A process that waits, fully furnished, for the word to execute its program.
 #[derive(Debug)]
@@ -333,7 +333,7 @@ impl Waiting {
 
     fn failure(&self, step: super::Step, fault: Fault) -> Error {
         let found = !matches!(fault.errno, Errno::NOENT | Errno::NOTDIR);
-        if step == super::Step::Execute && !fault.doing.starts_with("executing") {
+        if step == super::Step::Execute && fault.doing.starts_with(executable::PREFIX) {
             return Error::Executable {
                 why: fault.doing,
                 found,

@@ -370,3 +370,72 @@ fn features_name_what_is_there() {
             .contains(&json!("createContainer"))
     );
 }
+
+#[test]
+fn without_pivot_root_the_hosts_proc_cannot_be_mounted_again() {
+    if !is_root() {
+        return;
+    }
+    let script = "unshare -mrpf sh -c 'mount -t proc none /proc'; echo $?";
+    let mut bundle = Bundle::new(&["sh", "-c", script]);
+    for set in ["bounding", "permitted"] {
+        let names = bundle.config["process"]["capabilities"][set]
+            .as_array_mut()
+            .unwrap();
+        names.push(json!("CAP_SETFCAP"));
+    }
+    let outcome = bundle.run(&["run", "--no-pivot", "box"]);
+    assert!(outcome.stderr.contains("permission denied"), "{outcome:?}");
+    assert_ne!(outcome.stdout, "0\n");
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn help_is_named_after_the_way_it_was_called() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::new(&["true"]);
+    let help = bundle.ok(&["update", "--help"]);
+    assert!(help.starts_with("NAME:\n   wharf oci update - "), "{help}");
+    assert!(bundle.ok(&["--help"]).starts_with("NAME:\n   wharf oci - "));
+    assert!(bundle.fails(&["fly"]).contains("No help topic for 'fly'"));
+}
+
+#[test]
+fn a_container_is_listed_as_runc_lists_it() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::sleeping();
+    let list = bundle.ok(&["list", "--format", "json"]);
+    assert!(list.starts_with("[{\"ociVersion\":\""), "{list}");
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(
+        (&list[0]["owner"], &list[0]["status"]),
+        (&json!("root"), &json!("running"))
+    );
+    bundle.end();
+    assert_eq!(bundle.ok(&["list", "--format", "json"]), "null");
+    let elsewhere = bundle.run(&["--root", "/nowhere", "list"]);
+    assert!(elsewhere.stderr.contains("/nowhere"), "{elsewhere:?}");
+}
+
+#[test]
+fn a_hook_without_an_environment_has_that_of_the_process() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&["true"]);
+    bundle.config["process"]["env"] = json!(["PATH=/usr/bin", "ONE=two"]);
+    let hook = |script: &str| json!([{"path": "/usr/bin/sh", "args": ["sh", "-c", script]}]);
+    bundle.config["hooks"]["startContainer"] = hook("test $ONE = two");
+    bundle.output();
+    bundle.config["hooks"]["startContainer"] = hook("test $ONE = three");
+    let message = bundle.fails(&["run", "box"]);
+    assert!(
+        message.contains("error running startContainer hook #0"),
+        "{message}"
+    );
+    bundle.assert_nothing_left();
+}

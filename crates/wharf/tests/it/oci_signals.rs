@@ -101,3 +101,16 @@ fn a_cgroup_that_is_frozen_or_in_use_is_refused() {
     assert!(tried > 0, "no freezer at all");
     second.assert_nothing_left();
 }
+
+#[test]
+fn a_container_that_waits_for_its_start_ends_when_it_is_asked_to() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::new(&["sleep", "1000"]);
+    bundle.create();
+    bundle.ok(&["kill", "box", "TERM"]);
+    while bundle.state("status") != "stopped" {}
+    assert!(bundle.fails(&["start", "box"]).contains("has stopped"));
+    bundle.end();
+}

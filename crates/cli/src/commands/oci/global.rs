@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Global {
     /// The directory of all state directories.
     pub(super) root: PathBuf,
+    /// Whether the caller named it.
+    pub(super) root_was_named: bool,
     /// Where errors are written beside standard error.
     pub(super) log: Option<PathBuf>,
     /// Errors are logged as JSON objects, one a line.
@@ -33,6 +35,7 @@ impl Global {
     ) -> Result<(Self, Wanted), String> {
         let mut global = Self {
             root: default_root.to_owned(),
+            root_was_named: false,
             log: None,
             log_json: false,
         };
@@ -50,7 +53,10 @@ impl Global {
                     .ok_or_else(|| format!("flag needs an argument: --{flag}"))
             };
             match flag {
-                "root" => global.root = PathBuf::from(value()?),
+                "root" => {
+                    global.root = PathBuf::from(value()?);
+                    global.root_was_named = true;
+                }
                 "log" => global.log = Some(PathBuf::from(value()?)),
                 "log-format" => global.log_json = is_json(&value()?)?,
                 "criu" | "rootless" => drop(value()?),

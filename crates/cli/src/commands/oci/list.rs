@@ -1,5 +1,8 @@
 //! `oci list`: the containers below `--root`.
 
+use runtime::Record;
+
+use super::document::{Document, pid};
 use super::global::Global;
 use super::main::Failure;
 use crate::output::Table;
@@ -18,6 +21,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn list(global: &Global, args: &Args) -> Result<i32, Failure> {
+    if global.root_was_named && !global.root.is_dir() {
+        let root = global.root.display();
+        return Err(Failure::usage(format!(
+            "open {root}: no such file or directory"
+        )));
+    }
     let containers = runtime::list(&global.root)?;
     if args.quiet {
         let ids: String = containers
@@ -27,9 +36,15 @@ pub(super) fn list(global: &Global, args: &Args) -> Result<i32, Failure> {
         crate::output::print(&ids);
         return Ok(0);
     }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     if args.format == "json" {
-        let rows: Vec<_> = containers.iter().map(as_json).collect();
-        crate::output::print(&format!("{}\n", serde_json::Value::from(rows)));
+        let document = |(record, status)| Document::new(record, status, owner(&users, record));
+        let rows: Vec<_> = containers.iter().map(|(r, s)| document((r, *s))).collect();
+        let text = serde_json::to_string(&rows)
+            .map_err(|error| Failure::usage(format!("writing the list: {error}")))?;
+        // Go writes an empty list so.
+        let text = if rows.is_empty() { "null" } else { &text };
+        crate::output::print(&format!("{text}\n"));
         return Ok(0);
     }
     let mut table = Table::new(&["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]);
@@ -40,31 +55,20 @@ pub(super) fn list(global: &Global, args: &Args) -> Result<i32, Failure> {
             status.to_string(),
             record.bundle.display().to_string(),
             record.created.clone(),
-            record.owner.to_string(),
+            owner(&users, record),
         ]);
     }
     crate::output::print(&table.to_string());
     Ok(0)
 }
 
-fn pid(record: &runtime::Record, status: ::spec::state::Status) -> i32 {
-    if status == ::spec::state::Status::Stopped {
-        0
-    } else {
-        record.pid
-    }
-}
-
-fn as_json((record, status): &(runtime::Record, ::spec::state::Status)) -> serde_json::Value {
-    serde_json::json!({
-        "ociVersion": record.oci_version,
-        "id": record.id,
-        "pid": pid(record, *status),
-        "status": status.to_string(),
-        "bundle": record.bundle,
-        "rootfs": record.rootfs,
-        "created": record.created,
-        "annotations": record.annotations,
-        "owner": record.owner.to_string(),
-    })
+/// The name that the user database has for the owner, else its number.
+fn owner(users: &str, record: &Record) -> String {
+    let uid = record.owner.to_string();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("#{uid}"))
 }

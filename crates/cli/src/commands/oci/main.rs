@@ -9,11 +9,13 @@ use super::{
 use crate::error_text;
 
 const HELP: &str = "\
-The OCI runtime: containers from bundles, with runc's commands and flags.
+NAME:
+   {name} - Open Container Initiative runtime: containers from bundles, with runc's commands
 
-Usage: wharf oci [--root DIR] [--log FILE] [--log-format text|json] COMMAND [OPTIONS] [ARGS]
+USAGE:
+   {name} [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGS]
 
-Commands:
+COMMANDS:
   create    Create a container from a bundle
   start     Run the program of a created container
   run       Create and start a container, and wait for it
@@ -30,12 +32,36 @@ Commands:
   spec      Write a new config.json
   features  Show what this runtime can do
 
-See 'wharf oci COMMAND --help' for a command's options.
+GLOBAL OPTIONS:
+  --root DIR                  Where the containers are kept
+  --log FILE                  Where errors are written beside standard error
+  --log-format text|json      In which form
+  --debug                     Write what is done, too
+  --cgroup-manager cgroupfs   How cgroups are made
+  --rootless true|false|auto  Taken for runc's callers: found out by itself
+  --version                   Show the version
+
+See '{name} COMMAND --help' for a command's options.
 ";
 
-/// Runs `wharf oci` with the arguments after it; gives back the exit code. `default_root` is
-/// where containers are kept when nothing else is said.
-pub(crate) fn main(arguments: impl Iterator<Item = String>, default_root: &std::path::Path) -> i32 {
+/// A verb's help, in the order in which runc's has its parts.
+const VERB_HELP: &str = "\
+NAME:
+   {called} - {about}
+
+USAGE:
+   {usage}
+
+{all-args}
+";
+
+/// Runs `wharf oci` with the arguments after it; gives back the exit code. `name` is how it was
+/// called, `default_root` where containers are kept when nothing else is said.
+pub(crate) fn main(
+    name: &str,
+    arguments: impl Iterator<Item = String>,
+    default_root: &std::path::Path,
+) -> i32 {
     let (global, wanted) = match Global::parse(arguments, default_root) {
         Ok(parsed) => parsed,
         Err(message) => {
@@ -44,9 +70,9 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>, default_root: &std::
         }
     };
     match wanted {
-        Wanted::Help => crate::output::print(HELP),
+        Wanted::Help => crate::output::print(&HELP.replace("{name}", name)),
         Wanted::Version => crate::output::print(&version()),
-        Wanted::Verb(words) => return verb(&global, words),
+        Wanted::Verb(words) => return verb(name, &global, words),
     }
     0
 }
@@ -59,25 +85,33 @@ fn version() -> String {
     )
 }
 
-fn verb(global: &Global, words: Vec<String>) -> i32 {
+fn verb(name: &str, global: &Global, words: Vec<String>) -> i32 {
     let outcome = match words.first().map(String::as_str).unwrap_or_default() {
-        "create" => with(words, |args| create::create(global, &args)),
-        "start" => with(words, |args: start::Args| start::start(global, &args)),
-        "run" => with(words, |args| run::run(global, &args)),
-        "exec" => with(words, |args: exec::Args| exec::exec(global, &args)),
-        "state" => with(words, |args: state::Args| state::state(global, &args)),
-        "list" => with(words, |args: list::Args| list::list(global, &args)),
-        "ps" => with(words, |args: ps::Args| ps::ps(global, &args)),
-        "kill" => with(words, |args: kill::Args| kill::kill(global, &args)),
-        "pause" => with(words, |args: pause::Args| pause::pause(global, &args)),
-        "resume" => with(words, |args: pause::Args| pause::resume(global, &args)),
-        "delete" => with(words, |args: delete::Args| delete::delete(global, &args)),
-        "update" => with(words, |args: update::Args| update::update(global, &args)),
-        "events" => with(words, |args: events::Args| events::events(global, &args)),
-        "spec" => with(words, |args: spec::Args| spec::spec(&args)),
+        "create" => with(name, words, |args| create::create(global, &args)),
+        "start" => with(name, words, |args: start::Args| start::start(global, &args)),
+        "run" => with(name, words, |args| run::run(global, &args)),
+        "exec" => with(name, words, |args: exec::Args| exec::exec(global, &args)),
+        "state" => with(name, words, |args: state::Args| state::state(global, &args)),
+        "list" => with(name, words, |args: list::Args| list::list(global, &args)),
+        "ps" => with(name, words, |args: ps::Args| ps::ps(global, &args)),
+        "kill" => with(name, words, |args: kill::Args| kill::kill(global, &args)),
+        "pause" => with(name, words, |args: pause::Args| pause::pause(global, &args)),
+        "resume" => with(name, words, |args: pause::Args| {
+            pause::resume(global, &args)
+        }),
+        "delete" => with(name, words, |args: delete::Args| {
+            delete::delete(global, &args)
+        }),
+        "update" => with(name, words, |args: update::Args| {
+            update::update(global, &args)
+        }),
+        "events" => with(name, words, |args: events::Args| {
+            events::events(global, &args)
+        }),
+        "spec" => with(name, words, |args: spec::Args| spec::spec(&args)),
         "features" => features::features(),
         other => Err(Failure::usage(format!(
-            "no such command: {other} (see 'wharf oci --help')"
+            "No help topic for '{other}': there is no such command (see '{name} --help')"
         ))),
     };
     match outcome {
@@ -91,10 +125,18 @@ fn verb(global: &Global, words: Vec<String>) -> i32 {
 
 /// Parses the verb's own arguments, building nothing of the other verbs.
 fn with<A: Parser>(
+    name: &str,
     words: Vec<String>,
     act: impl FnOnce(A) -> Result<i32, Failure>,
 ) -> Result<i32, Failure> {
-    match A::try_parse_from(words) {
+    let called = format!("{name} {}", words.first().cloned().unwrap_or_default());
+    let mut command = A::command()
+        .help_template(VERB_HELP.replace("{called}", &called))
+        .bin_name(called);
+    let parsed = command
+        .try_get_matches_from_mut(words)
+        .and_then(|matches| A::from_arg_matches(&matches));
+    match parsed {
         Ok(arguments) => act(arguments),
         Err(error) if error.use_stderr() => Err(Failure::usage(error.to_string())),
         Err(help) => {

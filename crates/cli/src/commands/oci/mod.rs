@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod descriptors;
+mod document;
 mod events;
 mod exec;
 mod features;

@@ -1,5 +1,6 @@
 //! `oci state`: the state document of a container.
 
+use super::document::Document;
 use super::global::Global;
 use super::main::Failure;
 
@@ -13,19 +14,9 @@ pub(super) struct Args {
 
 pub(super) fn state(global: &Global, args: &Args) -> Result<i32, Failure> {
     let (record, status) = runtime::inspect(&global.root, &args.id)?;
-    let stopped = status == ::spec::state::Status::Stopped;
-    // The specification's document with what runc adds to it.
-    let document = serde_json::json!({
-        "ociVersion": record.oci_version,
-        "id": record.id,
-        "pid": if stopped { 0 } else { record.pid },
-        "status": status.to_string(),
-        "bundle": record.bundle,
-        "rootfs": record.rootfs,
-        "created": record.created,
-        "annotations": record.annotations,
-        "owner": "",
-    });
-    crate::output::print(&format!("{document:#}\n"));
+    let document = Document::new(&record, status, String::new());
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Failure::usage(format!("writing the state: {error}")))?;
+    crate::output::print(&format!("{text}\n"));
     Ok(0)
 }
