@@ -1,6 +1,7 @@
 //! Why a document was not accepted, said with the key it is about.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A document that cannot be read or breaks a rule of its specification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,14 +40,14 @@ pub enum Error {
     },
 }
 
-/// Reads a JSON document; only a failed document pays for knowing the path of its keys.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(
-    document: &'static str,
-    bytes: &'a [u8],
-) -> Result<T, Error> {
+/// Reads a JSON document; only a failed document pays for knowing the path of its keys, and for
+/// leaving out those whose value is null, which tools written in Go write for an absent one.
+pub(crate) fn parse<T: DeserializeOwned>(document: &'static str, bytes: &[u8]) -> Result<T, Error> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),
-        Err(error) if error.is_data() => Err(locate::<T>(document, bytes, &error)),
+        Err(error) if error.is_data() => {
+            without_nulls(bytes).ok_or_else(|| locate::<T>(document, bytes, &error))
+        }
         Err(error) => Err(Error::Syntax {
             document,
             line: error.line(),
@@ -56,10 +57,27 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     }
 }
 
+/// The document without the keys that are null, if it makes sense then.
+fn without_nulls<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|_, value| !value.is_null());
+                map.values_mut().for_each(strip);
+            }
+            Value::Array(list) => list.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value: Value = serde_json::from_slice(bytes).ok()?;
+    strip(&mut value);
+    serde_json::from_value(value).ok()
+}
+
 /// Reads the document again, following the keys, to name the one that failed.
-fn locate<'a, T: Deserialize<'a>>(
+fn locate<T: DeserializeOwned>(
     document: &'static str,
-    bytes: &'a [u8],
+    bytes: &[u8],
     first: &serde_json::Error,
 ) -> Error {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -83,6 +101,8 @@ fn without_position(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -101,6 +121,18 @@ mod tests {
     fn a_wrong_type_names_the_key_and_what_was_expected() {
         let expected = "test.json: key \"list[1]\": invalid type: string \"x\", expected u32";
         assert_eq!(message(r#"{"list": [1, "x"]}"#), expected);
+    }
+
+    #[test]
+    fn a_key_that_is_null_is_absent() {
+        #[derive(Debug, Deserialize)]
+        struct Optional {
+            #[serde(default)]
+            list: Vec<u32>,
+        }
+        let parsed = parse::<Optional>("test.json", br#"{"list": null}"#).unwrap();
+        assert!(parsed.list.is_empty());
+        assert!(message(r#"{"list": null}"#).contains("list"));
     }
 
     #[test]

@@ -94,8 +94,8 @@ impl Cgroup {
                 enable_controllers(&above);
             }
             above.push(part);
-            let made = make(&above)?;
-            if made && hierarchy.offers_v1("cpuset") {
+            make(&above)?;
+            if hierarchy.offers_v1("cpuset") {
                 inherit_cpuset(&above)?;
             }
         }
@@ -353,10 +353,9 @@ pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     openat(CWD, path, flags, Mode::empty())
 }
 
-fn make(path: &Path) -> Result<bool, Error> {
+fn make(path: &Path) -> Result<(), Error> {
     match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(Error::io("making the cgroup", path, errno)),
     }
 }
@@ -375,13 +374,15 @@ fn enable_controllers(directory: &Path) {
     }
 }
 
-/// v1: a new cpuset is empty and admits nobody.
+/// v1: a new cpuset is empty and admits nobody; whoever made one above ours may have left it so.
 fn inherit_cpuset(directory: &Path) -> Result<(), Error> {
     let parent = directory.parent().unwrap_or(directory);
     for file in ["cpuset.cpus", "cpuset.mems"] {
         let path = directory.join(file);
-        let copied =
-            std::fs::read(parent.join(file)).and_then(|value| std::fs::write(&path, value));
+        let copied = std::fs::read(&path).and_then(|value| match value.trim_ascii() {
+            [] => std::fs::write(&path, std::fs::read(parent.join(file))?),
+            _ => Ok(()),
+        });
         copied.map_err(|source| Error::Io {
             operation: "filling",
             path,

@@ -106,6 +106,7 @@ impl Init<'_> {
         // Looked for while no filter stands in the way.
         let environment = self.environment();
         self.let_go().at(Step::Start)?;
+        self.heed_signals().at(Step::Start)?;
         // Whoever decides about calls is told now, since the parent may be gone at the start.
         let filter = self.plan.seccomp.as_ref();
         let is_asked = filter.is_some_and(|filter| filter.listener.is_some());
@@ -349,6 +350,18 @@ impl Init<'_> {
             .doing(|| "closing file descriptors".to_owned())
     }
 
+    /// What asks a program to end asks the container that waits for its program, too.
+    fn heed_signals(&self) -> Result<(), Fault> {
+        if self.fifo.is_none() {
+            return Ok(());
+        }
+        let ending: Vec<i32> = ["TERM", "INT", "HUP", "QUIT"]
+            .iter()
+            .filter_map(|name| sys::signals::signal_number(name))
+            .collect();
+        sys::signals::end_on(&ending).doing(|| "heeding signals".to_owned())
+    }
+
     fn wait_for_start(&self) -> Result<(), Fault> {
         let clause = || "waiting for the start".to_owned();
         let Some(fifo) = self.fifo else {
@@ -356,12 +369,6 @@ impl Init<'_> {
                 .doing(clause)
                 .map(|_| ());
         };
-        // What asks a program to end asks the container that waits for its program.
-        let ending: Vec<i32> = ["TERM", "INT", "HUP", "QUIT"]
-            .iter()
-            .filter_map(|name| sys::signals::signal_number(name))
-            .collect();
-        sys::signals::end_on(&ending).doing(clause)?;
         let mut byte = [0u8; 1];
         loop {
             match rustix::io::read(fifo, &mut byte) {

@@ -203,3 +203,24 @@ fn events_tell_of_figures_and_of_kills_until_the_container_ends() {
     while next().is_some() {}
     assert!(events.wait().unwrap().success());
 }
+
+#[test]
+fn a_cpuset_above_that_nobody_filled_is_filled() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&["true"]);
+    let mount = std::path::Path::new("/sys/fs/cgroup/cpuset");
+    if !mount.exists() {
+        println!("skipped: no cpuset hierarchy of v1");
+        return;
+    }
+    let above = format!("{}-above", bundle.words(&["box"])[0]);
+    std::fs::create_dir(mount.join(&above)).unwrap();
+    bundle.config["linux"]["cgroupsPath"] = json!(format!("/{above}/below"));
+    bundle.output();
+    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        let _ = std::fs::remove_dir(hierarchy.path().join(&above));
+    }
+    bundle.assert_nothing_left();
+}
