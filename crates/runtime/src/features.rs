@@ -2,7 +2,7 @@
 //!
 //! Source: runtime-spec, features.md.
 
-use spec::features::{Enabled, Features};
+use spec::features::{Enabled, Features, MountExtensions};
 
 use crate::capabilities;
 use crate::rootfs::options;
@@ -22,6 +22,9 @@ pub fn features() -> Features {
             seccomp: Some(seccomp::features()),
             apparmor: enabled(true),
             selinux: enabled(true),
+            mount_extensions: Some(MountExtensions {
+                idmap: enabled(true),
+            }),
             memory_policy: Some(scheduling::memory_features()),
             ..Default::default()
         }),

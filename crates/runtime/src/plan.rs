@@ -2,7 +2,7 @@
 //! that init needs, before anything on the machine changes. No kernel object is made here.
 
 use std::ffi::CString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
@@ -15,10 +15,11 @@ use crate::error::Error;
 use crate::id_map::IdMaps;
 use crate::lsm::Labels;
 use crate::namespaces::Namespaces;
-use crate::rootfs::mounts::Mount;
-use crate::rootfs::{Root, options};
+use crate::rootfs::Root;
+use crate::rootfs::mounts::{Mount, Source, Surroundings};
+use crate::rootfs::options::{self, Options};
 use crate::scheduling::{OwnScheduling, Scheduling};
-use crate::{environment, rlimits, seccomp, sysctl};
+use crate::{environment, lsm, rlimits, seccomp, sysctl};
 
 /// The annotation of a container whose program starts with all signals blocked, for an init that
 /// reads them: the kernel drops what comes to an init before it has a handler, but keeps what is
@@ -178,9 +179,14 @@ fn root<'a>(
     let mounts = resolve_mounts(config, bundle)?;
     let by_parent = namespaces.has_user() && may_mount();
     for mount in &mounts {
-        if mount.options.idmap.is_some() && !by_parent {
+        let is_possible = match &mount.idmap {
+            None => true,
+            Some(map) if map.own.is_some() => may_mount(),
+            Some(_) => by_parent,
+        };
+        if !is_possible {
             let key = format!("mount {}", mount.destination.display());
-            let why = "id-mapping needs a user namespace and CAP_SYS_ADMIN on the host";
+            let why = "id-mapping needs maps or a user namespace, and CAP_SYS_ADMIN on the host";
             return Err(Error::Invalid {
                 key,
                 why: why.to_owned(),
@@ -212,10 +218,24 @@ fn root<'a>(
 /// The mounts with the root's first. A mount whose destination is `/` takes the place of
 /// `root.path`: that is how the engine gives a container an overlay as its root.
 fn resolve_mounts(config: &Config, bundle: &Path) -> Result<Vec<Mount>, Error> {
+    let root = config.root.as_ref().map(|root| bundle.join(&root.path));
+    let root = root.and_then(|root| root.canonicalize().ok());
+    let label = config.linux.as_ref();
+    let label = label.and_then(|linux| linux.mount_label.as_deref());
+    if label.is_some() && !lsm::selinux_is_enabled() {
+        return Err(Error::Unsupported {
+            what: "linux.mountLabel without SELinux in this kernel".to_owned(),
+        });
+    }
+    let around = Surroundings {
+        bundle,
+        rootfs: root.as_deref(),
+        label,
+    };
     let mut mounts = config
         .mounts
         .iter()
-        .map(|entry| Mount::resolve(entry, bundle))
+        .map(|entry| Mount::resolve(entry, around))
         .collect::<Result<Vec<_>, _>>()?;
     match mounts
         .iter()
@@ -229,12 +249,12 @@ fn resolve_mounts(config: &Config, bundle: &Path) -> Result<Vec<Mount>, Error> {
                 why,
             });
         }
-        None => mounts.insert(0, root_bind(config, bundle)?),
+        None => mounts.insert(0, root_bind(config, bundle, root)?),
     }
     Ok(mounts)
 }
 
-fn root_bind(config: &Config, bundle: &Path) -> Result<Mount, Error> {
+fn root_bind(config: &Config, bundle: &Path, found: Option<PathBuf>) -> Result<Mount, Error> {
     let invalid = |why: String| Error::Invalid {
         key: "root.path".to_owned(),
         why,
@@ -244,8 +264,8 @@ fn root_bind(config: &Config, bundle: &Path) -> Result<Mount, Error> {
         .as_ref()
         .ok_or_else(|| invalid("a root is needed".to_owned()))?;
     let path = bundle.join(&root.path);
-    let path = path
-        .canonicalize()
+    let path = found
+        .map_or_else(|| path.canonicalize(), Ok)
         .map_err(|error| invalid(format!("{}: {}", path.display(), lower(&error))))?;
     if !path.is_dir() {
         return Err(invalid(format!("{} is not a directory", path.display())));
@@ -255,14 +275,15 @@ fn root_bind(config: &Config, bundle: &Path) -> Result<Mount, Error> {
             "the host's own root cannot be a container's root".to_owned(),
         ));
     }
-    let entry = spec::runtime::Mount {
+    Ok(Mount {
         destination: "/".into(),
-        kind: Some("bind".to_owned()),
-        source: Some(path),
-        options: vec!["rbind".to_owned()],
-        ..Default::default()
-    };
-    Mount::resolve(&entry, bundle)
+        source: Source::Bind {
+            path,
+            recursive: true,
+        },
+        options: Options::default(),
+        idmap: None,
+    })
 }
 
 fn lower(error: &std::io::Error) -> String {

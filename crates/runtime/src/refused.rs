@@ -20,13 +20,9 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
     }
 }
 
-fn of_linux(linux: &Linux) -> [(&'static str, bool); 3] {
+fn of_linux(linux: &Linux) -> [(&'static str, bool); 2] {
     [
         ("linux.intelRdt", linux.intel_rdt.is_some()),
         ("linux.netDevices", !linux.net_devices.is_empty()),
-        (
-            "linux.mountLabel",
-            linux.mount_label.as_ref().is_some_and(|l| !l.is_empty()),
-        ),
     ]
 }

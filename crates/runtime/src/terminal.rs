@@ -12,7 +12,7 @@ use rustix::termios::{OptionalActions, OutputModes, Winsize};
 use spec::runtime::ConsoleSize;
 
 use crate::error::{Doing, Fault};
-use crate::rootfs::mounts::{attach_at, clone_of};
+use crate::rootfs::attach::{attach_at, clone_of};
 
 /// Both sides of a terminal.
 pub(crate) struct Terminal {

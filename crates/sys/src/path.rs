@@ -3,11 +3,12 @@
 //!
 //! Source: openat2(2), `RESOLVE_IN_ROOT`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::Result;
@@ -21,14 +22,18 @@ const ATTEMPTS: usize = 128;
 /// # Errors
 /// The kernel's.
 pub fn open_in_root(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd> {
-    open_with_mode(root, path, flags, Mode::empty())
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    open_resolved(root, path, flags | OFlags::CLOEXEC, resolve)
 }
 
-fn open_with_mode(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let flags = flags | OFlags::CLOEXEC;
+fn open_resolved(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd> {
     for _ in 0..ATTEMPTS {
-        match rustix::fs::openat2(root, path, flags, mode, resolve) {
+        match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN | Errno::INTR) => {}
             other => return other,
         }
@@ -36,54 +41,17 @@ fn open_with_mode(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) 
     Err(Errno::AGAIN)
 }
 
-/// Opens the directory `path` below `root`, making what is missing of it with `mode`. Gives back
-/// an fd that only names it (`O_PATH`).
+/// Opens the directory `path` below `root`, making what is missing of it with `mode`, also where a
+/// link leads to something missing. Gives back an fd that only names it (`O_PATH`).
 ///
 /// # Errors
-/// `ENOTDIR`, `ELOOP` for a dangling link on the way, `EINVAL` for `..` in the part to be made.
+/// `ENOTDIR`, `ELOOP` for too many links on the way, `EINVAL` for `..` in the part to be made.
 pub fn create_dir_all_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Result<OwnedFd> {
-    let directory = OFlags::PATH | OFlags::DIRECTORY;
-    match open_in_root(root, path, directory) {
+    match open_in_root(root, path, OFlags::PATH | OFlags::DIRECTORY) {
         Err(Errno::NOENT) => {}
         other => return other,
     }
-    let (mut current, missing) = deepest(root, path)?;
-    for name in missing {
-        match rustix::fs::mkdirat(&current, &name, Mode::from_raw_mode(mode)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        let flags = directory | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        current = rustix::fs::openat(&current, &name, flags, Mode::empty())?;
-    }
-    Ok(current)
-}
-
-/// The deepest directory on the way to `path` that is there, and the names that are missing.
-fn deepest(root: BorrowedFd<'_>, path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
-    let mut there = path.to_owned();
-    let mut missing = Vec::new();
-    loop {
-        let name = there.file_name().map(PathBuf::from).ok_or(Errno::INVAL)?;
-        if there.components().next_back() == Some(Component::ParentDir) {
-            return Err(Errno::INVAL);
-        }
-        missing.push(name);
-        there.pop();
-        let parent = if there.as_os_str().is_empty() {
-            Path::new("/")
-        } else {
-            &there
-        };
-        match open_in_root(root, parent, OFlags::PATH | OFlags::DIRECTORY) {
-            Ok(fd) => {
-                missing.reverse();
-                return Ok((fd, missing));
-            }
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
+    Walk::new(root, path, mode)?.make(|_, _| Ok(None))
 }
 
 /// Opens the file `path` below `root`, making an empty one with `mode`, and the directories on
@@ -96,21 +64,145 @@ pub fn create_file_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Resu
         Err(Errno::NOENT) => {}
         other => return other,
     }
-    let name: &OsStr = path.file_name().ok_or(Errno::INVAL)?;
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let parent = create_dir_all_in_root(root, parent.unwrap_or(Path::new("/")), 0o755)?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(mode)) {
-        Ok(_) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno),
+    Walk::new(root, path, 0o755)?.make(|directory, name| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(mode)) {
+            Ok(_) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        open_name(directory, name).map(Some)
+    })
+}
+
+/// Whether no part of `path` below `root` is a link; what is missing is none.
+///
+/// # Errors
+/// The kernel's.
+pub fn is_reached_without_links(root: BorrowedFd<'_>, path: &Path) -> Result<bool> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match open_resolved(root, path, flags, resolve) {
+        Ok(_) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::LOOP) => Ok(false),
+        Err(errno) => Err(errno),
     }
-    open_in_root(
-        parent.as_fd(),
-        Path::new(name),
-        OFlags::PATH | OFlags::NOFOLLOW,
-    )
+}
+
+/// A walk along a path whose end is missing, one name at a time. Every link is read and its words
+/// are walked in its place, from the root if it is absolute; no name is ever followed.
+struct Walk<'a> {
+    root: BorrowedFd<'a>,
+    /// The mode of directories that are made.
+    mode: u32,
+    /// What was walked, without links.
+    done: PathBuf,
+    current: OwnedFd,
+    /// The names to come, the next one last.
+    todo: Vec<OsString>,
+    links: usize,
+    has_made: bool,
+}
+
+/// As many links as the kernel follows.
+const MOST_LINKS: usize = 40;
+
+impl<'a> Walk<'a> {
+    fn new(root: BorrowedFd<'a>, path: &Path, mode: u32) -> Result<Self> {
+        let mut walk = Self {
+            root,
+            mode,
+            done: PathBuf::from("/"),
+            current: open_in_root(root, Path::new("/"), OFlags::PATH | OFlags::DIRECTORY)?,
+            todo: Vec::new(),
+            links: 0,
+            has_made: false,
+        };
+        walk.push(path);
+        Ok(walk)
+    }
+
+    fn push(&mut self, path: &Path) {
+        let parts = path.components().rev().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        });
+        self.todo.extend(parts);
+    }
+
+    /// Walks to the end; `leaf` makes the last name if it is not to be a directory.
+    fn make(
+        mut self,
+        leaf: impl Fn(BorrowedFd<'_>, &OsStr) -> Result<Option<OwnedFd>>,
+    ) -> Result<OwnedFd> {
+        while let Some(name) = self.todo.pop() {
+            if name == ".." {
+                self.step_back()?;
+                continue;
+            }
+            match open_name(self.current.as_fd(), &name) {
+                Ok(found) => match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
+                    FileType::Symlink => self.follow(&found)?,
+                    FileType::Directory => self.step_to(&name, found),
+                    // Somebody made it just now.
+                    _ if self.todo.is_empty() => return Ok(found),
+                    _ => return Err(Errno::NOTDIR),
+                },
+                Err(Errno::NOENT) => {
+                    self.has_made = true;
+                    if self.todo.is_empty()
+                        && let Some(made) = leaf(self.current.as_fd(), &name)?
+                    {
+                        return Ok(made);
+                    }
+                    let mode = Mode::from_raw_mode(self.mode);
+                    match rustix::fs::mkdirat(&self.current, &name, mode) {
+                        Ok(()) | Err(Errno::EXIST) => self.todo.push(name),
+                        Err(errno) => return Err(errno),
+                    }
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(self.current)
+    }
+
+    fn step_to(&mut self, name: &OsStr, directory: OwnedFd) {
+        self.done.push(name);
+        self.current = directory;
+    }
+
+    fn step_back(&mut self) -> Result<()> {
+        // A name that was missing a moment ago is no place to come back from.
+        if self.has_made {
+            return Err(Errno::INVAL);
+        }
+        self.done.pop();
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        self.current = open_in_root(self.root, &self.done, flags)?;
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &OwnedFd) -> Result<()> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Errno::LOOP);
+        }
+        let target = rustix::fs::readlinkat(link, "", Vec::new())?;
+        let target = Path::new(OsStr::from_bytes(target.as_bytes())).to_owned();
+        if target.is_absolute() {
+            self.done = PathBuf::from("/");
+            let flags = OFlags::PATH | OFlags::DIRECTORY;
+            self.current = open_in_root(self.root, &self.done, flags)?;
+        }
+        self.push(&target);
+        Ok(())
+    }
+}
+
+fn open_name(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, name, flags, Mode::empty())
 }
 
 #[cfg(test)]
@@ -140,6 +232,36 @@ mod tests {
         assert!(directory.join("inside/file").is_file());
         let outside = create_dir_all_in_root(root.as_fd(), Path::new("/x/../../y"), 0o755);
         assert_eq!(outside.unwrap_err(), Errno::INVAL);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn what_a_dangling_link_names_is_made_inside() {
+        let name = format!("wharf-dangling-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        for (link, target) in [
+            ("jump", "/made/here"),
+            ("last", "../../../jump/file"),
+            ("round", "/round"),
+        ] {
+            std::os::unix::fs::symlink(target, directory.join(link)).unwrap();
+        }
+        let root = root(&directory);
+        create_file_in_root(root.as_fd(), Path::new("/last"), 0o600).unwrap();
+        assert!(directory.join("made/here/file").is_file());
+        create_dir_all_in_root(root.as_fd(), Path::new("/jump/a"), 0o755).unwrap();
+        assert!(directory.join("made/here/a").is_dir());
+        let round = create_dir_all_in_root(root.as_fd(), Path::new("/round/x"), 0o755);
+        assert_eq!(round.unwrap_err(), Errno::LOOP);
+        assert_eq!(
+            is_reached_without_links(root.as_fd(), Path::new("/jump")),
+            Ok(false)
+        );
+        assert_eq!(
+            is_reached_without_links(root.as_fd(), Path::new("/none/x")),
+            Ok(true)
+        );
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -149,11 +149,13 @@ impl Init<'_> {
         let mask = rustix::process::umask(Mode::empty());
         let own = container.root.prepare().at(Step::RootFs)?;
         let sent = self.hear(FromParent::Mounts, Step::RootFs)?;
-        let root = container.root.build(own, sent).at(Step::RootFs)?;
+        let built = container.root.build(own, sent).at(Step::RootFs)?;
+        let root = &built.root;
         let terminal = self.open_terminal(root.as_fd())?;
         if let Some(terminal) = &terminal {
             terminal::bind_console(root.as_fd(), terminal.slave.as_fd()).at(Step::Terminal)?;
         }
+        built.close().at(Step::RootFs)?;
         if let Some(linux) = &config.linux {
             sysctl::apply(root.as_fd(), &linux.sysctl).at(Step::Sysctl)?;
         }
@@ -164,7 +166,8 @@ impl Init<'_> {
         if container.no_pivot {
             rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
         } else {
-            rootfs::pivot_root::pivot_root(root.as_fd()).at(Step::PivotRoot)?;
+            rootfs::pivot_root::pivot_root(root.as_fd(), container.root.shares())
+                .at(Step::PivotRoot)?;
         }
         container.root.close_off().at(Step::PivotRoot)?;
         Ok(terminal)

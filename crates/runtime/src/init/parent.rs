@@ -1,6 +1,6 @@
 //! The parent's part in making a process of a container: one clone, the id maps, the mounts that
-//! need the host's rights, the hooks of the host's side, and the conversation with init. This is
-//! the only place in wharf that clones.
+//! need the host's rights, the hooks of the host's side, and the conversation with init. Beside
+//! `id_mapped.rs`, this is the only place in wharf that clones.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,13 +10,14 @@ use spec::runtime::{IdMapping, NamespaceType};
 use sys::clone::{Child, Clone, clone3};
 
 use super::child::Init;
+use super::id_mapped::UserNamespaces;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
 use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Fault};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::rootfs::MappedTo;
-use crate::rootfs::mounts::Detached;
+use crate::rootfs::detach::{Detached, Maker};
 use crate::seccomp::Filter;
 use crate::stdio::Stdio;
 use crate::{credentials, executable, id_map, namespaces};
@@ -232,21 +233,38 @@ impl Launch<'_> {
         if wanted.peek().is_none() {
             return Ok(Vec::new());
         }
-        let user_namespace = namespaces::open_of(pid, NamespaceType::User)?;
-        let root = maps
-            .and_then(|(uids, gids)| Some((id_map::host_id(uids, 0)?, id_map::host_id(gids, 0)?)));
-        let (root_uid, root_gid) = root
-            .ok_or(Errno::OVERFLOW)
-            .doing(|| "finding the container's root in its id maps".to_owned())?;
-        let mapped = Some(MappedTo {
-            user_namespace: user_namespace.as_fd(),
-            root_uid,
-            root_gid,
-        });
-        Ok(wanted
-            .map(|mount| mount.detach(mapped))
-            .collect::<Result<_, _>>()?)
+        let of_container = maps.map(|maps| root_of(pid, maps)).transpose()?;
+        let mut of_maps = UserNamespaces::default();
+        let mut detached = Vec::new();
+        for mount in wanted {
+            let own = mount.idmap.as_ref().and_then(|map| map.own.as_ref());
+            let own = own.map(|(uids, gids)| of_maps.with(uids, gids));
+            let own = own.transpose()?;
+            let mapped = match (&own, &of_container) {
+                // Its root is nobody's: only bind mounts have maps of their own.
+                (Some(namespace), _) => Some((namespace, (0, 0))),
+                (None, Some((namespace, root))) => Some((namespace, *root)),
+                (None, None) => None,
+            };
+            let mapped = mapped.map(|(namespace, (root_uid, root_gid))| MappedTo {
+                user_namespace: namespace.as_fd(),
+                root_uid,
+                root_gid,
+            });
+            detached.push(mount.detach(Maker::Parent(mapped))?);
+        }
+        Ok(detached)
     }
+}
+
+/// The user namespace of the process `pid`, and its root's ids on the host.
+fn root_of(pid: Pid, (uids, gids): &Maps) -> Result<(OwnedFd, (u32, u32)), Fault> {
+    let user_namespace = namespaces::open_of(pid, NamespaceType::User)?;
+    let root = id_map::host_id(uids, 0).zip(id_map::host_id(gids, 0));
+    let root = root
+        .ok_or(Errno::OVERFLOW)
+        .doing(|| "finding the container's root in its id maps".to_owned())?;
+    Ok((user_namespace, root))
 }
 
 /// The ranges of user ids and of group ids.

@@ -11,8 +11,9 @@ use rustix::mount::{
 use spec::runtime::Device;
 use sys::mount::{MountAttr, mount_setattr};
 
-use super::mounts::{Mount, Source, attach};
-use super::{cgroups, devices};
+use super::detach::Maker;
+use super::mounts::{Mount, Source};
+use super::{attach, cgroups, devices};
 use crate::cgroup::Paths;
 use crate::error::{Doing, Fault};
 
@@ -55,24 +56,60 @@ impl Pieces {
     }
 }
 
+/// The new root, complete but for what is closed last.
+pub(crate) struct Built<'a> {
+    pub(crate) root: OwnedFd,
+    /// Mounts that become read-only now that nothing more is made in them.
+    closed_last: Vec<(&'a Mount, OwnedFd)>,
+}
+
+impl Built<'_> {
+    /// Makes read-only what had to be writable so far.
+    pub(crate) fn close(&self) -> Result<(), Fault> {
+        let attr = MountAttr {
+            set: MountAttrFlags::MOUNT_ATTR_RDONLY,
+            ..MountAttr::default()
+        };
+        self.closed_last.iter().try_for_each(|(mount, fd)| {
+            mount_setattr(fd.as_fd(), &attr, false)
+                .doing(|| format!("making {} read-only", mount.destination.display()))
+        })
+    }
+}
+
 impl Root<'_> {
     /// The mounts that the parent makes and sends, in their order.
     pub(crate) fn made_by_parent(&self) -> impl Iterator<Item = &Mount> {
-        self.mounts
-            .iter()
-            .filter(|mount| self.by_parent && mount.needs_host())
+        self.mounts.iter().filter(|mount| self.parent_makes(mount))
+    }
+
+    /// Whether mounts shall travel between the host and the container.
+    pub(crate) fn shares(&self) -> bool {
+        self.propagation
+            .is_some_and(|flags| flags.contains(Propagation::SHARED))
+    }
+
+    fn parent_makes(&self, mount: &Mount) -> bool {
+        mount.has_own_map() || self.by_parent && mount.needs_host()
     }
 
     /// Makes the mounts that need no help, attached nowhere yet, while the parent makes the others;
     /// in the order of `mounts`, with gaps for the parent's.
     pub(crate) fn prepare(&self) -> Result<Vec<Option<OwnedFd>>, Fault> {
-        // Nothing that is mounted from here on may show up on the host.
-        mount_change("/", Propagation::DOWNSTREAM | Propagation::REC)
-            .doing(|| "cutting the propagation of mounts to the host".to_owned())?;
+        let clause = || "cutting the propagation of mounts to the host".to_owned();
+        // Nothing that is mounted from here on may show up on the host, unless that is asked for;
+        // the container's root, which covers ours, may never.
+        if self.shares() {
+            mount_change("/", Propagation::PRIVATE).doing(clause)?;
+        } else {
+            mount_change("/", Propagation::DOWNSTREAM | Propagation::REC).doing(clause)?;
+        }
         let own = |mount: &Mount| match mount.source {
-            Source::Cgroup => Ok(None),
-            _ if self.by_parent && mount.needs_host() => Ok(None),
-            _ => mount.detach(None).map(|detached| Some(detached.mount)),
+            Source::Cgroup | Source::Remount => Ok(None),
+            _ if mount.is_made_in_place() || self.parent_makes(mount) => Ok(None),
+            _ => mount
+                .detach(Maker::Init)
+                .map(|detached| Some(detached.mount)),
         };
         self.mounts.iter().map(own).collect()
     }
@@ -83,7 +120,7 @@ impl Root<'_> {
         &self,
         own: Vec<Option<OwnedFd>>,
         sent: Vec<OwnedFd>,
-    ) -> Result<OwnedFd, Fault> {
+    ) -> Result<Built<'_>, Fault> {
         let mut pieces = Pieces {
             own: own.into_iter(),
             sent: sent.into_iter(),
@@ -92,34 +129,70 @@ impl Root<'_> {
             .mounts
             .split_first()
             .ok_or_else(|| Fault::new("finding a root", Errno::INVAL))?;
-        let root = pieces.next()?;
-        attach_root(&root)?;
-        root_mount.finish(root.as_fd())?;
+        let mut built = Built {
+            root: pieces.next()?,
+            closed_last: Vec::new(),
+        };
+        if self.shares() {
+            // As the host's peer it could not be pivoted to.
+            let attr = MountAttr {
+                propagation: Propagation::PRIVATE,
+                ..MountAttr::default()
+            };
+            mount_setattr(built.root.as_fd(), &attr, false)
+                .doing(|| "parting the root from the host's mounts".to_owned())?;
+        }
+        attach_root(&built.root)?;
+        root_mount.finish(built.root.as_fd())?;
         for mount in others {
-            self.add(root.as_fd(), mount, &mut pieces)?;
+            let made = self.add(built.root.as_fd(), mount, &mut pieces)?;
+            let closed = made.filter(|_| mount.is_closed_last());
+            built.closed_last.extend(closed.map(|fd| (mount, fd)));
         }
         if self.makes_devices() {
-            devices::furnish(root.as_fd(), self.devices, self.may_mknod)?;
+            devices::furnish(built.root.as_fd(), self.devices, self.may_mknod)?;
         }
-        Ok(root)
+        Ok(built)
     }
 
-    fn add(&self, root: BorrowedFd<'_>, mount: &Mount, pieces: &mut Pieces) -> Result<(), Fault> {
-        if matches!(mount.source, Source::Cgroup) {
+    /// Adds one mount; gives it back where it is one.
+    fn add(
+        &self,
+        root: BorrowedFd<'_>,
+        mount: &Mount,
+        pieces: &mut Pieces,
+    ) -> Result<Option<OwnedFd>, Fault> {
+        match mount.source {
+            Source::Cgroup => {
+                pieces.skip();
+                cgroups::mount(root, mount, self.cgroup)?;
+                return Ok(None);
+            }
+            Source::Remount => {
+                pieces.skip();
+                let target = attach::open(root, &mount.destination)?;
+                mount.remount(target.as_fd())?;
+                mount.finish(target.as_fd())?;
+                return Ok(None);
+            }
+            _ => {}
+        }
+        let detached = if mount.is_made_in_place() {
             pieces.skip();
-            return cgroups::mount(root, mount, self.cgroup);
-        }
-        let detached = pieces.next()?;
-        attach(root, detached.as_fd(), &mount.destination)?;
-        mount.finish(detached.as_fd())
+            mount.make_in_place(root)?
+        } else {
+            pieces.next()?
+        };
+        mount.attach(root, detached.as_fd())?;
+        mount.finish(detached.as_fd())?;
+        Ok(Some(detached))
     }
 
-    /// A /dev that comes from the host or the image has its own nodes.
+    /// A /dev that comes from the host has its own nodes.
     fn makes_devices(&self) -> bool {
-        self.mounts.iter().any(|mount| {
-            mount.destination == Path::new("/dev")
-                && matches!(mount.source, Source::FileSystem { .. })
-        })
+        let is_dev = |mount: &&Mount| mount.destination == Path::new("/dev");
+        let mut bound = self.mounts.iter().filter(is_dev);
+        bound.all(|mount| matches!(mount.source, Source::FileSystem { .. }))
     }
 
     /// What is left to do once the process stands in the new root.

@@ -11,7 +11,8 @@ use rustix::mount::{
 };
 use sys::mount::{MountAttr, mount_setattr};
 
-use super::mounts::{Mount, attach};
+use super::attach::attach;
+use super::mounts::Mount;
 use crate::cgroup::Paths;
 use crate::error::{Doing, Fault};
 

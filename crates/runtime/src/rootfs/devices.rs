@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use spec::runtime::Device;
 
-use super::mounts::attach_at;
+use super::attach::attach_at;
 use crate::error::{Doing, Fault};
 
 /// The devices that every container has: name, major, minor.

@@ -14,7 +14,7 @@ use rustix::mount::{
 };
 use sys::mount::{MountAttr, mount_setattr};
 
-use super::mounts::{attach_at, clone_of};
+use super::attach::{attach_at, clone_of};
 use crate::error::{Doing, Fault};
 
 /// What covers masked paths. It must be made while the host's /dev can still be reached, so that

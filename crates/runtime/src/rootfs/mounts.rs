@@ -1,22 +1,15 @@
-//! The mounts of a container: each entry of `config.json` becomes a detached mount first
-//! ([`Mount::detach`]) and is then attached below the new root ([`attach`]), on a path that cannot
-//! lead out of it. Who detaches, the parent with the host's rights or the child with its own, is
-//! [`Mount::needs_host`].
+//! The mounts of a container as `config.json` has them, resolved: what each entry is, and who makes
+//! it. Each becomes a detached mount first ([`Mount::detach`], in `detach.rs`) and is then attached
+//! below the new root (`attach.rs`), on a path that cannot lead out of it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType};
-use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
-};
-use sys::mount::{MountAttr, mount_setattr};
+use rustix::mount::MountAttrFlags;
+use spec::runtime::IdMapping;
 
-use super::options::{Attributes, Options};
-use super::overlay::{MappedTo, Overlay, mapped_clone};
-use crate::error::{Doing, Error, Fault};
+use super::options::Options;
+use super::overlay::Overlay;
+use crate::error::Error;
 
 /// One mount, resolved.
 #[derive(Debug)]
@@ -25,6 +18,7 @@ pub(crate) struct Mount {
     pub(crate) destination: PathBuf,
     pub(crate) source: Source,
     pub(crate) options: Options,
+    pub(crate) idmap: Option<IdMap>,
 }
 
 /// Where a mount comes from.
@@ -34,76 +28,91 @@ pub(crate) enum Source {
     FileSystem { kind: String, device: PathBuf },
     /// A file or directory of the host.
     Bind { path: PathBuf, recursive: bool },
+    /// A file or directory of the container's root as it is by then.
+    Inside { path: PathBuf, recursive: bool },
     /// Layers.
     Overlay(Overlay),
     /// The container's own place in every cgroup hierarchy.
     Cgroup,
+    /// What is mounted at the destination already.
+    Remount,
 }
 
-/// A mount that is attached nowhere.
-#[derive(Debug)]
-pub(crate) struct Detached {
-    pub(crate) mount: OwnedFd,
-    /// The trees it was made from. It does not need them any more, but closing one waits for a
-    /// grace period of the kernel's RCU, which nobody should be kept waiting for.
-    pub(crate) sources: Vec<OwnedFd>,
+/// Whose ids a mount shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdMap {
+    /// Whether the mounts below show them too.
+    pub(crate) recursive: bool,
+    /// The maps of users and groups; without them, those of the container.
+    pub(crate) own: Option<(Vec<IdMapping>, Vec<IdMapping>)>,
 }
 
-impl From<OwnedFd> for Detached {
-    fn from(mount: OwnedFd) -> Self {
-        Self {
-            mount,
-            sources: Vec::new(),
-        }
-    }
+/// What resolving an entry needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) bundle: &'a Path,
+    /// `root.path`, without links.
+    pub(crate) rootfs: Option<&'a Path>,
+    /// `linux.mountLabel`.
+    pub(crate) label: Option<&'a str>,
 }
+
+/// File systems whose files can all be given one SELinux label when they are mounted.
+const LABELLED: [&str; 3] = ["tmpfs", "devpts", "overlay"];
 
 impl Mount {
     /// Resolves an entry of `config.json`; relative bind sources are relative to the bundle.
-    pub(crate) fn resolve(entry: &spec::runtime::Mount, bundle: &Path) -> Result<Self, Error> {
-        let options = Options::parse(&entry.options);
-        let key = || format!("mount {}", entry.destination.display());
-        if let Some(word) = &options.refused {
-            return Err(Error::Unsupported {
-                what: format!("{}: option {word:?}", key()),
-            });
-        }
-        if !entry.uid_mappings.is_empty() || !entry.gid_mappings.is_empty() {
-            return Err(Error::Unsupported {
-                what: format!("{}: uidMappings", key()),
-            });
-        }
+    pub(crate) fn resolve(
+        entry: &spec::runtime::Mount,
+        around: Surroundings<'_>,
+    ) -> Result<Self, Error> {
+        let mut options = Options::parse(&entry.options);
+        let invalid = |why: &str| Error::Invalid {
+            key: format!("mount {}", entry.destination.display()),
+            why: why.to_owned(),
+        };
         let kind = entry.kind.as_deref().unwrap_or("");
         let source = match (kind, options.bind) {
+            _ if options.remount => Source::Remount,
             ("bind", _) | (_, Some(_)) => {
-                let path = entry.source.as_ref().ok_or_else(|| Error::Invalid {
-                    key: key(),
-                    why: "a bind mount needs a source".to_owned(),
-                })?;
-                let recursive = options.bind.unwrap_or(true);
-                Source::Bind {
-                    path: bundle.join(path),
-                    recursive,
-                }
+                let path = entry.source.as_ref();
+                let path = path.ok_or_else(|| invalid("a bind mount needs a source"))?;
+                bind(path, options.bind.unwrap_or(true), around)
             }
-            ("overlay", None) => Source::Overlay(
-                Overlay::parse(&options.data).map_err(|why| Error::Invalid { key: key(), why })?,
-            ),
+            ("overlay", None) => {
+                Source::Overlay(Overlay::parse(&options.data).map_err(|why| invalid(&why))?)
+            }
             ("cgroup" | "cgroup2", None) => Source::Cgroup,
-            ("", None) => {
-                let why = "a mount that is not a bind mount needs a type".to_owned();
-                return Err(Error::Invalid { key: key(), why });
+            ("" | "none", None) => {
+                return Err(invalid("a mount that is not a bind mount needs a type"));
             }
             _ => Source::FileSystem {
                 kind: kind.to_owned(),
                 device: entry.source.clone().unwrap_or_else(|| kind.into()),
             },
         };
-        let root = Path::new("/");
+        if options.copy_up && kind != "tmpfs" {
+            return Err(invalid("tmpcopyup is for a tmpfs"));
+        }
+        let idmap = id_map(entry, &options);
+        match (&source, &idmap) {
+            (Source::Bind { .. }, _) | (_, None) => {}
+            (Source::Overlay(_), Some(map)) if map.own.is_none() => {}
+            (Source::Inside { .. }, Some(_)) => {
+                return Err(invalid(
+                    "what comes from the root itself cannot be id-mapped",
+                ));
+            }
+            _ => return Err(invalid("only a bind mount can be id-mapped")),
+        }
+        if let Some(label) = around.label.filter(|_| LABELLED.contains(&kind)) {
+            options.data.push(format!("context={label}"));
+        }
         Ok(Self {
-            destination: root.join(&entry.destination),
+            destination: inside(&entry.destination, around.rootfs),
             source,
             options,
+            idmap,
         })
     }
 
@@ -113,137 +122,153 @@ impl Mount {
     pub(crate) fn needs_host(&self) -> bool {
         match self.source {
             Source::Bind { .. } => true,
-            Source::Overlay(_) => self.options.idmap.is_some(),
-            Source::FileSystem { .. } | Source::Cgroup => false,
+            Source::Overlay(_) => self.idmap.is_some(),
+            _ => false,
         }
     }
 
-    /// Makes the mount without attaching it anywhere.
-    pub(crate) fn detach(&self, mapped: Option<MappedTo<'_>>) -> Result<Detached, Fault> {
-        let mapped = mapped.filter(|_| self.options.idmap.is_some());
+    /// Whether it needs a user namespace that exists only for its map.
+    pub(crate) fn has_own_map(&self) -> bool {
+        self.idmap.as_ref().is_some_and(|map| map.own.is_some())
+    }
+
+    /// Whether it can only be made once the mounts before it stand: what it is made from, or its
+    /// mode, is in the container's root.
+    pub(crate) fn is_made_in_place(&self) -> bool {
         match &self.source {
-            Source::Overlay(overlay) => overlay.mount(self.options.attributes.set, mapped),
-            Source::Bind { path, recursive } => self
-                .detach_bind(path, *recursive, mapped)
-                .map(Detached::from),
-            Source::FileSystem { kind, device } => {
-                self.detach_file_system(kind, device).map(Detached::from)
+            Source::Inside { .. } => true,
+            Source::FileSystem { kind, .. } => {
+                kind == "tmpfs" && (self.options.copy_up || !self.has_mode())
             }
-            // Several mounts with names of the hierarchies: see `cgroups.rs`.
-            Source::Cgroup => Err(Fault::new(
-                "mounting the cgroups as one mount",
-                Errno::INVAL,
-            )),
+            _ => false,
         }
     }
 
-    fn detach_bind(
-        &self,
-        path: &Path,
-        recursive: bool,
-        mapped: Option<MappedTo<'_>>,
-    ) -> Result<OwnedFd, Fault> {
-        let clone = match mapped {
-            Some(mapped) => mapped_clone(
-                path,
-                mapped.user_namespace,
-                self.options.idmap == Some(true),
-            )?,
-            None => {
-                let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-                if recursive {
-                    flags |= OpenTreeFlags::AT_RECURSIVE;
-                }
-                open_tree(CWD, path, flags)
-                    .doing(|| format!("opening the mount source {}", path.display()))?
-            }
+    /// Whether the mode of a tmpfs is given.
+    pub(super) fn has_mode(&self) -> bool {
+        self.options
+            .data
+            .iter()
+            .any(|word| word.starts_with("mode="))
+    }
+
+    /// Whether it becomes read-only only when the root is complete: other mounts, devices and
+    /// copies have to find their place in it first.
+    pub(super) fn is_closed_last(&self) -> bool {
+        let Source::FileSystem { kind, .. } = &self.source else {
+            return false;
         };
-        self.set_attributes(clone.as_fd(), self.options.attributes, false)?;
-        Ok(clone)
+        let set = self.options.attributes.set;
+        set.contains(MountAttrFlags::MOUNT_ATTR_RDONLY)
+            && (kind == "tmpfs" || self.destination == Path::new("/dev"))
     }
 
-    fn detach_file_system(&self, kind: &str, device: &Path) -> Result<OwnedFd, Fault> {
-        let clause = || format!("mounting {kind} at {}", self.destination.display());
-        let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).doing(clause)?;
-        fsconfig_set_string(&context, "source", device).doing(clause)?;
-        for option in &self.options.data {
-            match option.split_once('=') {
-                Some((key, value)) => fsconfig_set_string(&context, key, value),
-                None => fsconfig_set_flag(&context, option.as_str()),
+    /// Whether it must not be reached through a link: what a container takes for /proc or /sys
+    /// must be where everybody looks for it (CVE-2019-19921, CVE-2023-27561).
+    pub(super) fn refuses_links(&self) -> bool {
+        matches!(&self.source, Source::FileSystem { kind, .. } if kind == "proc" || kind == "sysfs")
+    }
+}
+
+fn bind(path: &Path, recursive: bool, around: Surroundings<'_>) -> Source {
+    let path = clean(&around.bundle.join(path));
+    let inside = around.rootfs.and_then(|root| path.strip_prefix(root).ok());
+    match inside {
+        Some(inside) => Source::Inside {
+            path: Path::new("/").join(inside),
+            recursive,
+        },
+        None => Source::Bind { path, recursive },
+    }
+}
+
+/// Maps without the word are of the mount alone, as with runc.
+fn id_map(entry: &spec::runtime::Mount, options: &Options) -> Option<IdMap> {
+    let own = (!entry.uid_mappings.is_empty())
+        .then(|| (entry.uid_mappings.clone(), entry.gid_mappings.clone()));
+    (own.is_some() || options.idmap.is_some()).then(|| IdMap {
+        recursive: options.idmap == Some(true),
+        own,
+    })
+}
+
+/// The path in the container: a relative one is taken from `/`, and one below the root's path on
+/// the host means the place in the root, as with runc.
+fn inside(destination: &Path, rootfs: Option<&Path>) -> PathBuf {
+    let path = clean(&Path::new("/").join(destination));
+    match rootfs.and_then(|root| path.strip_prefix(root).ok()) {
+        Some(inside) => Path::new("/").join(inside),
+        None => path,
+    }
+}
+
+/// The absolute path without `.` and `..`, by its words alone.
+fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => cleaned.push(name),
+            Component::ParentDir => {
+                cleaned.pop();
             }
-            .doing(|| format!("{} with the option {option}", clause()))?;
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
         }
-        fsconfig_create(&context).doing(clause)?;
-        fsmount(
-            &context,
-            FsMountFlags::FSMOUNT_CLOEXEC,
-            self.options.attributes.set,
-        )
-        .doing(clause)
     }
+    cleaned
+}
 
-    /// Sets what is said of the mount once it is attached: recursive attributes and propagation.
-    pub(crate) fn finish(&self, mount: BorrowedFd<'_>) -> Result<(), Fault> {
-        self.set_attributes(mount, self.options.recursive, true)?;
-        for flags in &self.options.propagation {
-            let recursive = flags.contains(rustix::mount::MountPropagationFlags::REC);
-            let attr = MountAttr {
-                propagation: flags.difference(rustix::mount::MountPropagationFlags::REC),
-                ..MountAttr::default()
-            };
-            mount_setattr(mount, &attr, recursive)
-                .doing(|| format!("setting the propagation of {}", self.destination.display()))?;
-        }
-        Ok(())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn set_attributes(
-        &self,
-        mount: BorrowedFd<'_>,
-        attributes: Attributes,
-        recursive: bool,
-    ) -> Result<(), Fault> {
-        if attributes.is_empty() {
-            return Ok(());
-        }
-        let attr = MountAttr {
-            set: attributes.set,
-            clear: attributes.clear,
-            ..MountAttr::default()
+    fn resolve(entry: &spec::runtime::Mount) -> Result<Mount, Error> {
+        let around = Surroundings {
+            bundle: Path::new("/b"),
+            rootfs: Some(Path::new("/b/rootfs")),
+            label: None,
         };
-        mount_setattr(mount, &attr, recursive)
-            .doing(|| format!("setting the attributes of {}", self.destination.display()))
+        Mount::resolve(entry, around)
     }
-}
 
-/// Attaches a detached mount at `destination` below `root`, making the mount point where it is
-/// missing: a directory for a directory, an empty file for anything else.
-pub(crate) fn attach(
-    root: BorrowedFd<'_>,
-    mount: BorrowedFd<'_>,
-    destination: &Path,
-) -> Result<(), Fault> {
-    let clause = || format!("attaching the mount at {}", destination.display());
-    let stat = rustix::fs::fstat(mount).doing(clause)?;
-    let target = if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        sys::path::create_dir_all_in_root(root, destination, 0o755)
-    } else {
-        sys::path::create_file_in_root(root, destination, 0o644)
+    fn entry(kind: &str, source: &str, options: &[&str]) -> spec::runtime::Mount {
+        spec::runtime::Mount {
+            destination: "x/../y".into(),
+            kind: Some(kind.to_owned()),
+            source: Some(source.into()),
+            options: options.iter().map(|word| (*word).to_owned()).collect(),
+            ..spec::runtime::Mount::default()
+        }
     }
-    .doing(|| format!("making the mount point {}", destination.display()))?;
-    attach_at(mount, target.as_fd()).doing(clause)
-}
 
-/// Attaches a detached mount on what `target` refers to.
-pub(crate) fn attach_at(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(mount, "", target, "", flags)
-}
+    #[test]
+    fn a_bind_mount_is_one_by_its_options() {
+        let mount = resolve(&entry("none", "data", &["rbind"])).unwrap();
+        assert_eq!(mount.destination, Path::new("/y"));
+        let path = PathBuf::from("/b/data");
+        assert!(matches!(mount.source, Source::Bind { path: p, recursive: true } if p == path));
+        assert!(resolve(&entry("none", "data", &[])).is_err());
+    }
 
-/// A detached clone of the single mount (no mounts below it) that `fd` refers to.
-pub(crate) fn clone_of(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    open_tree(fd, "", flags)
+    #[test]
+    fn what_is_below_the_root_is_found_in_the_root() {
+        let mut entry = entry("bind", "rootfs/a", &["bind"]);
+        entry.destination = "/b/rootfs/c".into();
+        let mount = resolve(&entry).unwrap();
+        assert_eq!(mount.destination, Path::new("/c"));
+        let Source::Inside { path, recursive } = mount.source else {
+            panic!("{mount:?}");
+        };
+        assert_eq!((path.as_path(), recursive), (Path::new("/a"), false));
+    }
+
+    #[test]
+    fn only_what_comes_from_the_host_can_be_id_mapped() {
+        assert!(resolve(&entry("tmpfs", "tmpfs", &["idmap"])).is_err());
+        let mount = resolve(&entry("none", "/data", &["rbind", "ridmap"])).unwrap();
+        let map = IdMap {
+            recursive: true,
+            own: None,
+        };
+        assert_eq!(mount.idmap, Some(map));
+    }
 }

@@ -57,12 +57,17 @@ pub(crate) struct Options {
     pub(crate) idmap: Option<bool>,
     /// What the file system itself is told: `key` or `key=value`.
     pub(crate) data: Vec<String>,
-    /// A word that is known and not done.
-    pub(crate) refused: Option<String>,
+    /// Flags of the file system, not of one mount of it. A bind mount has nothing to do with them,
+    /// as with mount(8).
+    pub(crate) superblock: Vec<&'static str>,
+    /// What is mounted there already is changed.
+    pub(crate) remount: bool,
+    /// The directory's content is copied into the new file system.
+    pub(crate) copy_up: bool,
 }
 
 /// A word with an attribute, and whether it sets (`true`) or clears.
-const ATTRIBUTES: [(&str, Attr, bool); 19] = [
+const ATTRIBUTES: [(&str, Attr, bool); 18] = [
     ("ro", Attr::MOUNT_ATTR_RDONLY, true),
     ("rw", Attr::MOUNT_ATTR_RDONLY, false),
     ("nosuid", Attr::MOUNT_ATTR_NOSUID, true),
@@ -82,7 +87,6 @@ const ATTRIBUTES: [(&str, Attr, bool); 19] = [
     // relatime is the kernel's zero: the absence of the two others.
     ("relatime", Attr::MOUNT_ATTR_RELATIME, true),
     ("norelatime", Attr::MOUNT_ATTR_STRICTATIME, true),
-    ("defaults", Attr::MOUNT_ATTR_RDONLY, false),
 ];
 
 /// The access time modes that are bits.
@@ -102,19 +106,24 @@ const PROPAGATION: [(&str, Propagation); 8] = [
     ),
 ];
 
-/// Known words that ask for nothing here: they concern mount(8) or a mode that the kernel is in
-/// anyway.
-const NOTHING: [&str; 4] = ["async", "silent", "loud", "nolazytime"];
-
-/// Known words that are refused rather than ignored.
-const REFUSED: [&str; 6] = [
-    "remount",
+/// Words for a file system's superblock, which the kernel knows by the same names.
+const SUPERBLOCK: [&str; 7] = [
+    "sync",
+    "async",
+    "dirsync",
+    "lazytime",
+    "nolazytime",
     "mand",
     "nomand",
-    "iversion",
-    "noiversion",
-    "tmpcopyup",
 ];
+
+/// Known words that ask for what is so anyway: `defaults` are the kernel's, messages are the
+/// kernel's business, and a file system that counts versions of files does so unasked since Linux
+/// 6.1.
+const NOTHING: [&str; 5] = ["defaults", "loud", "silent", "iversion", "noiversion"];
+
+/// Words of this runtime's own making.
+const OWN: [&str; 6] = ["bind", "rbind", "idmap", "ridmap", "remount", "tmpcopyup"];
 
 /// The propagation mode with this name.
 pub(crate) fn propagation(word: &str) -> Option<Propagation> {
@@ -127,18 +136,12 @@ pub(crate) fn propagation(word: &str) -> Option<Propagation> {
 /// Every word that is understood, sorted.
 pub(crate) fn known() -> Vec<String> {
     let plain = ATTRIBUTES.iter().map(|(word, _, _)| (*word).to_owned());
-    let recursive = ATTRIBUTES
-        .iter()
-        .filter(|(word, _, _)| *word != "defaults")
-        .map(|(word, _, _)| format!("r{word}"));
-    let others = PROPAGATION.iter().map(|(word, _)| *word).chain(NOTHING);
+    let recursive = ATTRIBUTES.iter().map(|(word, _, _)| format!("r{word}"));
+    let others = PROPAGATION.iter().map(|(word, _)| *word);
+    let others = others.chain(SUPERBLOCK).chain(NOTHING).chain(OWN);
     let mut words: Vec<String> = plain
         .chain(recursive)
-        .chain(
-            others
-                .chain(["bind", "rbind", "idmap", "ridmap"])
-                .map(str::to_owned),
-        )
+        .chain(others.map(str::to_owned))
         .collect();
     words.sort();
     words
@@ -160,13 +163,18 @@ impl Options {
             "rbind" => self.bind = Some(true),
             "idmap" => self.idmap = Some(false),
             "ridmap" => self.idmap = Some(true),
+            "remount" => self.remount = true,
+            "tmpcopyup" => self.copy_up = true,
             _ if NOTHING.contains(&word) => {}
-            _ if REFUSED.contains(&word) => self.refused = Some(word.to_owned()),
             _ => self.take_flag(word),
         }
     }
 
     fn take_flag(&mut self, word: &str) {
+        if let Some(flag) = SUPERBLOCK.iter().find(|flag| **flag == word) {
+            self.superblock.push(flag);
+            return;
+        }
         let find = |name: &str| ATTRIBUTES.iter().find(|(known, _, _)| *known == name);
         if let Some((_, attribute, on)) = find(word) {
             self.attributes.apply(*attribute, *on);
@@ -230,7 +238,25 @@ mod tests {
     }
 
     #[test]
-    fn a_remount_is_refused_not_ignored() {
-        assert_eq!(parse(&["remount"]).refused.as_deref(), Some("remount"));
+    fn flags_of_the_file_system_are_not_those_of_the_mount() {
+        let options = parse(&["sync", "defaults", "remount", "ro", "lazytime"]);
+        assert_eq!(options.superblock, ["sync", "lazytime"]);
+        assert!(options.remount && options.data.is_empty());
+        assert_eq!(options.attributes.set, Attr::MOUNT_ATTR_RDONLY);
+    }
+
+    #[test]
+    fn every_word_of_the_specification_is_known() {
+        let known = known();
+        let words = "async atime bind defaults dev diratime dirsync exec iversion lazytime loud \
+                     mand noatime nodev nodiratime noexec noiversion nolazytime nomand \
+                     norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev \
+                     rdiratime relatime remount rexec rnoatime rnodiratime rnoexec rnorelatime \
+                     rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared \
+                     rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave \
+                     strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap";
+        for word in words.split_whitespace() {
+            assert!(known.iter().any(|name| name == word), "{word}");
+        }
     }
 }

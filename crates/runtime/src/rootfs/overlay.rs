@@ -24,7 +24,7 @@ use rustix::mount::{
 use sys::fsuid::FsIds;
 use sys::mount::{MountAttr, mount_setattr};
 
-use super::mounts::Detached;
+use super::detach::Detached;
 use crate::error::{Doing, Fault};
 
 /// The directories of one overlay.
@@ -133,7 +133,7 @@ impl Overlay {
         let layers = self
             .lower
             .iter()
-            .map(|layer| mapped_clone(layer, mapped.user_namespace, false))
+            .map(|layer| mapped_clone(layer, mapped.user_namespace))
             .collect::<Result<Vec<_>, _>>()?;
         // Upper and work must lie on one mount, so it is their parent that is cloned.
         let writable = self
@@ -206,22 +206,15 @@ fn open_context() -> Result<OwnedFd, Fault> {
 }
 
 /// A detached clone of the mount below `path`, whose ids are those of the user namespace.
-pub(super) fn mapped_clone(
-    path: &Path,
-    user_namespace: BorrowedFd<'_>,
-    recursive: bool,
-) -> Result<OwnedFd, Fault> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if recursive {
-        flags |= OpenTreeFlags::AT_RECURSIVE;
-    }
+fn mapped_clone(path: &Path, user_namespace: BorrowedFd<'_>) -> Result<OwnedFd, Fault> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let clone = open_tree(CWD, path, flags).doing(|| format!("opening {}", path.display()))?;
     let attr = MountAttr {
         set: MountAttrFlags::MOUNT_ATTR_IDMAP,
         userns_fd: Some(user_namespace),
         ..MountAttr::default()
     };
-    mount_setattr(clone.as_fd(), &attr, recursive)
+    mount_setattr(clone.as_fd(), &attr, false)
         .doing(|| format!("id-mapping {}", path.display()))?;
     Ok(clone)
 }
@@ -255,7 +248,7 @@ fn writable_fds(
 ) -> Result<Writable, Fault> {
     let clause = || format!("opening the writable layer {}", upper.display());
     let parent = parent_of(upper, work)?;
-    let clone = mapped_clone(parent, user_namespace, false)?;
+    let clone = mapped_clone(parent, user_namespace)?;
     let open = |path: &Path| {
         let name = path.file_name().ok_or(Errno::INVAL).doing(clause)?;
         rustix::fs::openat(

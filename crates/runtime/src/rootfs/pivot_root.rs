@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags as Propagation, UnmountFlags, mount, mount_change, unmount,
@@ -15,15 +15,24 @@ use rustix::mount::{
 use crate::error::{Doing, Fault};
 
 /// Makes the mount that `root` refers to the root of the mount namespace and lets go of the old
-/// one, so that nothing of the host can be reached by a path.
-pub(crate) fn pivot_root(root: BorrowedFd<'_>) -> Result<(), Fault> {
+/// one, so that nothing of the host can be reached by a path. `shares` is whether mounts of the old
+/// root are still the host's peers.
+pub(crate) fn pivot_root(root: BorrowedFd<'_>, shares: bool) -> Result<(), Fault> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let old = shares.then(|| rustix::fs::open("/", flags, Mode::empty()));
+    let old = old
+        .transpose()
+        .doing(|| "opening the old root".to_owned())?;
     rustix::process::fchdir(root).doing(|| "entering the new root".to_owned())?;
     // With both arguments the same directory, the old root is stacked on the new one, and no
     // directory for it is needed inside the image.
     rustix::process::pivot_root(".", ".").doing(|| "changing the root".to_owned())?;
-    // Unmounting must not travel back to the host.
-    mount_change(".", Propagation::DOWNSTREAM | Propagation::REC)
-        .doing(|| "cutting the old root's propagation".to_owned())?;
+    if let Some(old) = old {
+        // Unmounting must not travel back to the host.
+        let clause = || "cutting the old root's propagation".to_owned();
+        rustix::process::fchdir(old).doing(clause)?;
+        mount_change(".", Propagation::DOWNSTREAM | Propagation::REC).doing(clause)?;
+    }
     // The old root is busy with the host's files: detaching is all that is possible and needed.
     unmount(".", UnmountFlags::DETACH).doing(|| "letting go of the old root".to_owned())?;
     // The working directory still is the old place.

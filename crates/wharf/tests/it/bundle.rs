@@ -115,6 +115,30 @@ impl Bundle {
         outcome.stdout.trim_end_matches('\n').to_owned()
     }
 
+    /// Runs a verb in new namespaces of the host's side, as `unshare` is told, between two scripts.
+    pub(crate) fn run_unshared(
+        &self,
+        options: &[&str],
+        around: [&str; 2],
+        words: &[&str],
+    ) -> Outcome {
+        let mut command = self.command();
+        command.args(self.words(words));
+        let script = format!(
+            "set -e; {}; set +e; \"$@\"; code=$?; {}; exit $code",
+            around[0], around[1]
+        );
+        Command::new("unshare")
+            .args(options)
+            .args(["sh", "-c", &script, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(self.path(""))
+            .output()
+            .unwrap()
+            .into()
+    }
+
     /// Runs the bundle; gives back the program's output.
     pub(crate) fn output(&self) -> String {
         self.ok(&["run", "box"])

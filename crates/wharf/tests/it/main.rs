@@ -16,6 +16,7 @@ mod isolation;
 mod layout;
 mod lifecycle;
 mod limits;
+mod mounts;
 mod oci;
 mod oci_descriptors;
 mod oci_exec;

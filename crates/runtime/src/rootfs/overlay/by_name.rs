@@ -16,7 +16,7 @@ use rustix::process::{chroot, fchdir};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use sys::clone::Namespaces;
 
-use super::super::mounts::attach_at;
+use super::super::attach::attach_at;
 use super::{Overlay, open_context};
 use crate::error::{Doing, Fault};
 
