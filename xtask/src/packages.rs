@@ -48,6 +48,11 @@ const NEEDED: &[Needed] = &[
         why: "makes certificates for registries",
     },
     Needed {
+        program: "ip",
+        package: "iproute2",
+        why: "makes network devices that move into containers",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

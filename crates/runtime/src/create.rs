@@ -232,7 +232,7 @@ fn launch(
         fifo: fifo.as_ref(),
         oom_score_adj: plan.process.oom_score_adj,
     };
-    let waiting = launch.run(|pid| {
+    let mut waiting = launch.run(|pid| {
         container.record.pid = pid.as_raw_pid();
         let state = container.state_as(Status::Created);
         let Some(hooks) = &config.hooks else {

@@ -91,7 +91,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
     };
-    let waiting = launch.run(|_| Ok(()))?;
+    let mut waiting = launch.run(|_| Ok(()))?;
     let sockets = (request.console_socket, request.pidfd_socket);
     match handover::hand_out(&waiting.process, sockets.0, sockets.1) {
         Ok(()) => waiting.start(),

@@ -25,6 +25,7 @@ pub fn features() -> Features {
             mount_extensions: Some(MountExtensions {
                 idmap: enabled(true),
             }),
+            net_devices: enabled(true),
             memory_policy: Some(scheduling::memory_features()),
             ..Default::default()
         }),

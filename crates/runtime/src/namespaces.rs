@@ -160,7 +160,8 @@ pub(crate) fn set_time_offsets(offsets: &BTreeMap<String, TimeOffset>) -> Result
     Ok(())
 }
 
-fn open(path: &Path) -> Result<OwnedFd, Fault> {
+/// The namespace at a path.
+pub(crate) fn open(path: &Path) -> Result<OwnedFd, Fault> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .doing(|| format!("opening the namespace {}", path.display()))
 }

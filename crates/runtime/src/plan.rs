@@ -19,7 +19,7 @@ use crate::rootfs::Root;
 use crate::rootfs::mounts::{Mount, Source, Surroundings};
 use crate::rootfs::options::{self, Options};
 use crate::scheduling::{OwnScheduling, Scheduling};
-use crate::{environment, lsm, rlimits, seccomp, sysctl};
+use crate::{environment, lsm, net_devices, rlimits, seccomp, sysctl};
 
 /// The annotation of a container whose program starts with all signals blocked, for an init that
 /// reads them: the kernel drops what comes to an init before it has a handler, but keeps what is
@@ -96,6 +96,7 @@ impl<'a> Plan<'a> {
         }
         if let Some(linux) = linux {
             sysctl::check(&linux.sysctl, &namespaces)?;
+            net_devices::check(&linux.net_devices, &namespaces)?;
         }
         let profile = linux.and_then(|l| l.seccomp.as_ref());
         let seccomp = profile

@@ -20,9 +20,6 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
     }
 }
 
-fn of_linux(linux: &Linux) -> [(&'static str, bool); 2] {
-    [
-        ("linux.intelRdt", linux.intel_rdt.is_some()),
-        ("linux.netDevices", !linux.net_devices.is_empty()),
-    ]
+fn of_linux(linux: &Linux) -> [(&'static str, bool); 1] {
+    [("linux.intelRdt", linux.intel_rdt.is_some())]
 }

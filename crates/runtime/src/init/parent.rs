@@ -14,6 +14,7 @@ use super::id_mapped::UserNamespaces;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
 use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Fault};
+use crate::net_devices::{self, Moved};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::rootfs::MappedTo;
@@ -27,6 +28,8 @@ use crate::{credentials, executable, id_map, namespaces};
 pub(crate) struct Waiting {
     pub(crate) process: Process,
     socket: OwnedFd,
+    /// Network devices of the host that it got.
+    net_devices: Option<Moved>,
 }
 
 /// What a launch needs beside the plan.
@@ -60,6 +63,7 @@ impl Launch<'_> {
         let mut waiting = Waiting {
             process,
             socket: ours,
+            net_devices: None,
         };
         let filter = self.plan.seccomp.as_ref();
         let outcome = self
@@ -189,6 +193,12 @@ impl Launch<'_> {
         }
         if let Some(score) = self.oom_score_adj {
             write_oom_score(pid, score)?;
+        }
+        let linux = self.plan.container.as_ref();
+        let linux = linux.and_then(|container| container.config.linux.as_ref());
+        let devices = linux.map(|linux| &linux.net_devices);
+        if let Some(devices) = devices.filter(|devices| !devices.is_empty()) {
+            waiting.net_devices = Some(net_devices::move_into(devices, pid)?);
         }
         waiting.tell(FromParent::Go, &[])?;
         let has_user = self.plan.namespaces.has_user();
@@ -377,7 +387,10 @@ impl Waiting {
     }
 
     /// Kills and reaps an init that cannot go on.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn abandon(&mut self) {
+        if let Some(devices) = &mut self.net_devices {
+            devices.give_back();
+        }
         self.process.end();
     }
 }

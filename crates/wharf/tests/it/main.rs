@@ -17,6 +17,7 @@ mod layout;
 mod lifecycle;
 mod limits;
 mod mounts;
+mod net_devices;
 mod oci;
 mod oci_descriptors;
 mod oci_exec;
