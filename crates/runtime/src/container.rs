@@ -17,6 +17,7 @@ use store::Durability;
 
 use crate::cgroup::{Cgroup, Paths};
 use crate::error::Error;
+use crate::intel_rdt;
 use crate::status::Operation;
 use spec::state::Status;
 
@@ -61,6 +62,9 @@ pub struct Record {
     /// Whether its programs have the session keyring of its maker.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_new_keyring: bool,
+    /// Its group of Intel's Resource Director Technology, if it asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intel_rdt: Option<intel_rdt::Group>,
     /// Its cgroup in each hierarchy; without one where there is no right to make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Paths>,

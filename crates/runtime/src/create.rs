@@ -14,7 +14,7 @@ use crate::init::parent::{Launch, Waiting};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::stdio::Stdio;
-use crate::{handover, hooks};
+use crate::{handover, hooks, intel_rdt};
 use spec::state::Status;
 
 /// What `create` needs to know beside the bundle.
@@ -180,6 +180,7 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
             .linux
             .as_ref()
             .is_some_and(|linux| linux.makes(NamespaceType::Pid)),
+        intel_rdt: None,
         cgroup: None,
     };
     Ok(Container { directory, record })
@@ -196,6 +197,10 @@ fn build(
 ) -> Result<Waiting, Error> {
     let cgroup = crate::cgroup::of_container(config, request.id).map_err(Error::Cgroup)?;
     container.record.cgroup = cgroup.as_ref().map(|cgroup| cgroup.paths().clone());
+    let linux = config.linux.as_ref();
+    if let Some(wanted) = linux.and_then(|linux| linux.intel_rdt.as_ref()) {
+        container.record.intel_rdt = Some(intel_rdt::prepare(wanted, request.id)?);
+    }
     launch(request, config, container, cgroup.as_ref())
 }
 
@@ -229,6 +234,7 @@ fn launch(
         plan: &plan,
         stdio: &request.stdio,
         cgroup,
+        resctrl: record.intel_rdt.as_ref(),
         fifo: fifo.as_ref(),
         oom_score_adj: plan.process.oom_score_adj,
     };
@@ -276,6 +282,9 @@ fn undo(container: &Container, remove_directory: bool) {
     if let Some(cgroup) = container.cgroup() {
         // What cannot be removed now is found by its id later.
         let _ = cgroup.kill_all().and_then(|()| cgroup.remove());
+    }
+    if let Some(group) = &container.record.intel_rdt {
+        group.remove();
     }
     let _ = std::fs::remove_file(container.fifo());
     let _ = std::fs::remove_file(container.directory.join("state.json"));

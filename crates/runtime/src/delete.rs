@@ -49,6 +49,9 @@ pub fn release(root: &Path, id: &str) -> Result<Vec<Error>, Error> {
 }
 
 fn remove(container: &Container) -> Result<(), Error> {
+    if let Some(group) = &container.record.intel_rdt {
+        group.remove();
+    }
     let Some(cgroup) = container.cgroup() else {
         return Ok(());
     };

@@ -88,6 +88,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         plan: &plan,
         stdio: &request.stdio,
         cgroup: cgroup.as_ref(),
+        resctrl: container.record.intel_rdt.as_ref(),
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
     };

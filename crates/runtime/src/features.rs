@@ -2,7 +2,7 @@
 //!
 //! Source: runtime-spec, features.md.
 
-use spec::features::{Enabled, Features, MountExtensions};
+use spec::features::{Enabled, Features, IntelRdt, MountExtensions};
 
 use crate::capabilities;
 use crate::rootfs::options;
@@ -26,6 +26,11 @@ pub fn features() -> Features {
                 idmap: enabled(true),
             }),
             net_devices: enabled(true),
+            intel_rdt: Some(IntelRdt {
+                enabled: Some(true),
+                schemata: Some(true),
+                monitoring: Some(true),
+            }),
             memory_policy: Some(scheduling::memory_features()),
             ..Default::default()
         }),

@@ -79,7 +79,6 @@ impl<'a> Plan<'a> {
         state: State,
         no_pivot: bool,
     ) -> Result<Self, Error> {
-        crate::refused::check(config)?;
         let process = config.process.as_ref().ok_or_else(|| Error::Invalid {
             key: "process".to_owned(),
             why: "a container cannot be created without a process".to_owned(),

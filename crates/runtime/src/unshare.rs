@@ -80,6 +80,7 @@ pub fn unshare(request: &UnshareRequest) -> Result<Process, Error> {
         plan: &plan,
         stdio: &Stdio::Inherit,
         cgroup: None,
+        resctrl: None,
         fifo: None,
         oom_score_adj: None,
     };

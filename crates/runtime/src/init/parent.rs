@@ -14,6 +14,7 @@ use super::id_mapped::UserNamespaces;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
 use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Fault};
+use crate::intel_rdt::Group;
 use crate::net_devices::{self, Moved};
 use crate::plan::Plan;
 use crate::process::Process;
@@ -37,6 +38,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) plan: &'a Plan<'a>,
     pub(crate) stdio: &'a Stdio,
     pub(crate) cgroup: Option<&'a Cgroup>,
+    pub(crate) resctrl: Option<&'a Group>,
     /// The fifo that `start` writes to, when it will be another process.
     pub(crate) fifo: Option<&'a OwnedFd>,
     /// Score of the out-of-memory killer.
@@ -190,6 +192,9 @@ impl Launch<'_> {
         let pid = waiting.process.pid;
         if let Some(maps) = self.plan.id_maps {
             id_map::write(pid, maps)?;
+        }
+        if let Some(group) = self.resctrl {
+            group.add(pid)?;
         }
         if let Some(score) = self.oom_score_adj {
             write_oom_score(pid, score)?;

@@ -2,11 +2,18 @@
 //! the kernel or the machine can tell is found out by the runtime.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::config::DOCUMENT;
-use super::{Config, Hook, Hooks, IdMapping, Linux, NamespaceType, Process, RLIMIT_TYPES};
+use super::{Config, Hook, Hooks, NamespaceType, Process, RLIMIT_TYPES};
 use crate::Error;
+
+mod linux;
+mod resources;
+
+use linux::{check_linux, check_map};
+
+/// The longest host name of Linux.
+const LONGEST_NAME: usize = 64;
 
 impl Config {
     /// Checks the rules beyond types.
@@ -16,18 +23,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         self.check_version()?;
         self.check_platform()?;
-        for (index, mount) in self.mounts.iter().enumerate() {
-            let key = format!("mounts[{index}].destination");
-            ensure(
-                !mount.destination.as_os_str().is_empty(),
-                &key,
-                "must not be empty",
-            )?;
-            if mount.uid_mappings.is_empty() != mount.gid_mappings.is_empty() {
-                let key = format!("mounts[{index}].uidMappings");
-                return rule(key, "and gidMappings must be given together");
-            }
-        }
+        self.check_mounts()?;
         if let Some(root) = &self.root {
             ensure(
                 !root.path.as_os_str().is_empty(),
@@ -51,6 +47,23 @@ impl Config {
         ] {
             let why = "needs a UTS namespace of the container's own";
             ensure(name.is_none() || has_uts, key, why)?;
+            let fits = name.as_ref().is_none_or(|name| name.len() <= LONGEST_NAME);
+            ensure(fits, key, "is longer than 64 bytes")?;
+        }
+        Ok(())
+    }
+
+    fn check_mounts(&self) -> Result<(), Error> {
+        for (index, mount) in self.mounts.iter().enumerate() {
+            let key = format!("mounts[{index}]");
+            let destination = !mount.destination.as_os_str().is_empty();
+            let why = "must not be empty";
+            ensure(destination, &format!("{key}.destination"), why)?;
+            let both = mount.uid_mappings.is_empty() == mount.gid_mappings.is_empty();
+            let why = "and gidMappings must be given together";
+            ensure(both, &format!("{key}.uidMappings"), why)?;
+            check_map(&format!("{key}.uidMappings"), &mount.uid_mappings)?;
+            check_map(&format!("{key}.gidMappings"), &mount.gid_mappings)?;
         }
         Ok(())
     }
@@ -97,6 +110,8 @@ fn check_process(process: &Process) -> Result<(), Error> {
         "process.cwd",
         "must be an absolute path",
     )?;
+    let umask = process.user.umask.unwrap_or_default();
+    ensure(umask <= 0o777, "process.user.umask", "is more than 0777")?;
     let mut seen = BTreeSet::new();
     for (index, limit) in process.rlimits.iter().enumerate() {
         let key = format!("process.rlimits[{index}]");
@@ -152,98 +167,6 @@ fn check_hook(key: &str, hook: &Hook) -> Result<(), Error> {
     )
 }
 
-fn check_linux(linux: &Linux) -> Result<(), Error> {
-    let mut seen = BTreeSet::new();
-    for (index, namespace) in linux.namespaces.iter().enumerate() {
-        let key = format!("linux.namespaces[{index}]");
-        let why = format!("names the {} namespace a second time", namespace.kind);
-        ensure(seen.insert(namespace.kind), &key, &why)?;
-        let absolute = namespace.path.as_deref().is_none_or(Path::is_absolute);
-        ensure(absolute, &format!("{key}.path"), "must be an absolute path")?;
-    }
-    check_id_maps(linux)?;
-    check_clocks(linux)?;
-    for (index, device) in linux.devices.iter().enumerate() {
-        let key = format!("linux.devices[{index}]");
-        ensure(
-            device.path.is_absolute(),
-            &format!("{key}.path"),
-            "must be an absolute path",
-        )?;
-        let known = ["c", "u", "b", "p"].contains(&device.kind.as_str());
-        let why = format!("is {:?}; expected c, u, b or p", device.kind);
-        ensure(known, &format!("{key}.type"), &why)?;
-    }
-    for (key, paths) in [
-        ("linux.maskedPaths", &linux.masked_paths),
-        ("linux.readonlyPaths", &linux.readonly_paths),
-    ] {
-        let absolute = paths.iter().all(|path| path.is_absolute());
-        ensure(absolute, key, "must hold absolute paths only")?;
-    }
-    Ok(())
-}
-
-/// Id maps belong to a new user namespace, and a new one cannot do without.
-fn check_id_maps(linux: &Linux) -> Result<(), Error> {
-    let makes_user = linux.makes(NamespaceType::User);
-    for (key, map) in [
-        ("linux.uidMappings", &linux.uid_mappings),
-        ("linux.gidMappings", &linux.gid_mappings),
-    ] {
-        if makes_user {
-            ensure(
-                !map.is_empty(),
-                key,
-                "must not be empty with a new user namespace",
-            )?;
-        } else if linux.namespace(NamespaceType::User).is_none() {
-            ensure(map.is_empty(), key, "needs a new user namespace")?;
-        }
-        check_map(key, map)?;
-    }
-    Ok(())
-}
-
-fn check_map(key: &str, map: &[IdMapping]) -> Result<(), Error> {
-    for (index, line) in map.iter().enumerate() {
-        let key = format!("{key}[{index}]");
-        ensure(
-            line.size > 0,
-            &format!("{key}.size"),
-            "must be greater than zero",
-        )?;
-        let fits = |first: u32| first.checked_add(line.size).is_some();
-        let fit = fits(line.container_id) && fits(line.host_id);
-        ensure(fit, &key, "reaches beyond the last id")?;
-    }
-    Ok(())
-}
-
-fn check_clocks(linux: &Linux) -> Result<(), Error> {
-    for (clock, offset) in &linux.time_offsets {
-        let key = format!("linux.timeOffsets.{clock}");
-        let known = ["monotonic", "boottime"].contains(&clock.as_str());
-        ensure(
-            known,
-            &key,
-            "is no clock of a time namespace; expected monotonic or boottime",
-        )?;
-        ensure(
-            offset.nanosecs < 1_000_000_000,
-            &format!("{key}.nanosecs"),
-            "is a second or more",
-        )?;
-    }
-    let makes_time = linux.makes(NamespaceType::Time);
-    let why = "needs a new time namespace";
-    ensure(
-        linux.time_offsets.is_empty() || makes_time,
-        "linux.timeOffsets",
-        why,
-    )
-}
-
 fn ensure(holds: bool, key: &str, why: &str) -> Result<(), Error> {
     if holds { Ok(()) } else { rule(key, why) }
 }
@@ -258,7 +181,7 @@ fn rule(key: impl Into<String>, why: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Rlimit, TimeOffset, example};
+    use super::super::{IdMapping, Rlimit, TimeOffset, example};
     use super::*;
 
     fn broken(change: impl FnOnce(&mut Config)) -> String {
@@ -270,7 +193,7 @@ mod tests {
     #[test]
     fn each_broken_rule_names_its_key() {
         type Change = fn(&mut Config);
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 15] = [
             ("\"ociVersion\" is \"2.0.0\"", |c| {
                 c.oci_version = "2.0.0".into()
             }),
@@ -316,6 +239,44 @@ mod tests {
                     poststop: vec![hook],
                     ..Hooks::default()
                 });
+            }),
+            ("\"hostname\" is longer", |c| {
+                c.hostname = Some("x".repeat(65))
+            }),
+            ("\"process.user.umask\" is more", |c| {
+                c.process.as_mut().unwrap().user.umask = Some(0o1000)
+            }),
+            ("\"mounts[0].gidMappings[1]\" overlaps", |c| {
+                let line = |container_id, host_id| IdMapping {
+                    container_id,
+                    host_id,
+                    size: 10,
+                };
+                c.mounts[0].uid_mappings = vec![line(0, 0), line(10, 10)];
+                c.mounts[0].gid_mappings = vec![line(0, 0), line(20, 9)];
+            }),
+            ("\"linux.intelRdt.closID\" is \"a/b\"", |c| {
+                let rdt = super::super::IntelRdt {
+                    clos_id: Some("a/b".into()),
+                    ..Default::default()
+                };
+                c.linux.as_mut().unwrap().intel_rdt = Some(rdt);
+            }),
+            (
+                "\"linux.resources.hugepageLimits[0].pageSize\" is \"2M\"",
+                |c| {
+                    let limit = super::super::HugepageLimit {
+                        page_size: "2M".into(),
+                        limit: 0,
+                    };
+                    let resources = &mut c.linux.as_mut().unwrap().resources;
+                    resources.as_mut().unwrap().hugepage_limits = vec![limit];
+                },
+            ),
+            ("\"linux.resources.unified.a/b.max\" is no name", |c| {
+                let resources = &mut c.linux.as_mut().unwrap().resources;
+                let unified = &mut resources.as_mut().unwrap().unified;
+                unified.insert("a/b.max".into(), "1".into());
             }),
         ];
         for (expected, change) in cases {
