@@ -138,8 +138,8 @@ fn transfer(
         None => to.socket.link(name)?,
         Some(known) => {
             let is_new = |link: &Link| known.iter().all(|old| old.index != link.index);
-            let links = to.socket.links()?.into_iter();
-            links.filter(is_new).last().ok_or(Errno::NODEV)?
+            let mut links = to.socket.links()?.into_iter();
+            links.rfind(is_new).ok_or(Errno::NODEV)?
         }
     };
     for address in &addresses {
