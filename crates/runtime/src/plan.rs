@@ -102,9 +102,15 @@ impl<'a> Plan<'a> {
             .map(|profile| seccomp::Filter::of(profile, &state))
             .transpose()
             .map_err(Error::Seccomp)?;
+        let root = root(config, bundle, &namespaces, cgroup)?;
+        if no_pivot && root.shares() {
+            // What is left below the root could be unmounted on the host, too.
+            let what = "linux.rootfsPropagation shared without pivot_root".to_owned();
+            return Err(Error::Unsupported { what });
+        }
         let container = Container {
             config,
-            root: root(config, bundle, &namespaces, cgroup)?,
+            root,
             no_pivot,
             state,
         };
