@@ -3,7 +3,7 @@
 //! Source: prlimit(2); runtime-spec, "process.rlimits".
 
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::error::{Doing, Fault};
 
@@ -33,6 +33,25 @@ pub(crate) fn resource(name: &str) -> Option<Resource> {
         .iter()
         .find(|(known, _)| *known == name)
         .map(|(_, resource)| *resource)
+}
+
+/// Raises the hard limits of the process `pid` to what it will set for itself, with the rights of the
+/// caller: in a user namespace, init has none for it. What the caller may not do is told by init.
+pub(crate) fn raise_hard(pid: Pid, limits: &[spec::runtime::Rlimit]) {
+    for limit in limits {
+        let Some(resource) = resource(&limit.kind) else {
+            continue;
+        };
+        let own = getrlimit(resource);
+        let Some(maximum) = own.maximum.filter(|own| limit.hard > *own) else {
+            continue;
+        };
+        let raised = Rlimit {
+            current: own.current.or(Some(maximum)),
+            maximum: finite(limit.hard),
+        };
+        let _ = prlimit(Some(pid), resource, raised);
+    }
 }
 
 /// Sets all limits on the calling process.

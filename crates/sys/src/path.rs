@@ -26,6 +26,15 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<
     open_resolved(root, path, flags | OFlags::CLOEXEC, resolve)
 }
 
+/// Opens `path` below `directory` on the same mount, without any link.
+///
+/// # Errors
+/// The kernel's: `ELOOP` for a link, `EXDEV` for another mount.
+pub fn open_beneath(directory: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    open_resolved(directory, path, flags | OFlags::CLOEXEC, resolve)
+}
+
 fn open_resolved(
     root: BorrowedFd<'_>,
     path: &Path,

@@ -31,9 +31,14 @@ pub(super) fn writes(
         } else {
             "limit_in_bytes"
         };
-        let file = format!("hugetlb.{}.{suffix}", limit.page_size);
         let key = "linux.resources.hugepageLimits";
+        let file = format!("hugetlb.{}.{suffix}", limit.page_size);
         writes.push(write(key, "hugetlb", &file, limit.limit));
+        // What is reserved and never touched counts too, where the kernel can count it.
+        let reserved = format!("hugetlb.{}.rsvd.{suffix}", limit.page_size);
+        if has("hugetlb", &reserved) {
+            writes.push(write(key, "hugetlb", &reserved, limit.limit));
+        }
     }
     if let Some(network) = &resources.network {
         let class = network.class_id.filter(|class| *class > 0);

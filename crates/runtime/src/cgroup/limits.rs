@@ -48,6 +48,7 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 /// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
     let resources = &unset::without(resources);
+    check_memory(cgroup, resources)?;
     let is_v2 = |controller: &str| {
         let directory = cgroup.directory_of(controller);
         directory.is_some_and(|(member, _)| member.is_unified())
@@ -111,6 +112,35 @@ fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
             value: value.clone(),
             source: errno.into(),
         }),
+    }
+}
+
+/// What is no file of any kernel: children count to their parents always, and whether a limit is above
+/// the use is for v2 to be asked first, since the kernel would kill.
+fn check_memory(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
+    let Some(memory) = &resources.memory else {
+        return Ok(());
+    };
+    if memory.use_hierarchy == Some(false) {
+        let key = "linux.resources.memory.useHierarchy false";
+        return Err(Error::Unsupported {
+            key: format!("{key} (Linux counts children to their parents since 5.11)"),
+        });
+    }
+    let (Some(true), Some(limit)) = (memory.check_before_update, memory.limit) else {
+        return Ok(());
+    };
+    let current = cgroup
+        .directory_of("memory")
+        .and_then(|(_, directory)| read_at(directory, "memory.current").ok())
+        .and_then(|text| text.trim().parse::<i64>().ok());
+    match current {
+        Some(current) if limit >= 0 && current > limit => Err(Error::Limit {
+            file: "memory.max".to_owned(),
+            value: format!("{limit} (less than the {current} in use)"),
+            source: Errno::BUSY.into(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::rootfs::MappedTo;
 use crate::rootfs::detach::{Detached, Maker};
 use crate::seccomp::Filter;
 use crate::stdio::Stdio;
-use crate::{credentials, executable, id_map, namespaces};
+use crate::{credentials, executable, id_map, namespaces, rlimits};
 
 /// A process that waits, fully furnished, for the word to execute its program.
 #[derive(Debug)]
@@ -195,6 +195,9 @@ impl Launch<'_> {
         }
         if let Some(group) = self.resctrl {
             group.add(pid)?;
+        }
+        if self.plan.namespaces.has_user() {
+            rlimits::raise_hard(pid, &self.plan.process.rlimits);
         }
         if let Some(score) = self.oom_score_adj {
             write_oom_score(pid, score)?;

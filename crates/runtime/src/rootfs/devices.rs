@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use spec::runtime::Device;
@@ -80,12 +80,26 @@ fn fill(
         add(root, device, may_mknod).doing(|| format!("making {}", device.path.display()))?;
     }
     for (name, target) in LINKS {
-        match rustix::fs::symlinkat(target, dev, name) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(Fault::new(format!("linking /dev/{name}"), errno)),
-        }
+        link(dev, name, target).doing(|| format!("linking /dev/{name}"))?;
     }
     Ok(())
+}
+
+/// An image's own link or file stays, but for a /dev/ptmx that would not lead to the container's
+/// terminals.
+fn link(dev: BorrowedFd<'_>, name: &str, target: &str) -> Result<(), Errno> {
+    match rustix::fs::symlinkat(target, dev, name) {
+        Err(Errno::EXIST) if name == "ptmx" => {
+            let there = rustix::fs::readlinkat(dev, name, Vec::new());
+            if there.is_ok_and(|there| there.as_bytes() == target.as_bytes()) {
+                return Ok(());
+            }
+            rustix::fs::unlinkat(dev, name, AtFlags::empty())?;
+            rustix::fs::symlinkat(target, dev, name)
+        }
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
+    }
 }
 
 /// One device of `config.json`, whose path is in the container.
@@ -93,30 +107,35 @@ fn add(root: BorrowedFd<'_>, device: &Device, may_mknod: bool) -> Result<(), Err
     let parent = device.path.parent().ok_or(Errno::INVAL)?;
     let name = Path::new(device.path.file_name().ok_or(Errno::INVAL)?);
     let directory = sys::path::create_dir_all_in_root(root, parent, 0o755)?;
-    if !may_mknod {
-        return bind_node(directory.as_fd(), name, &device.path);
-    }
     let kind = match device.kind.as_str() {
         "c" | "u" => FileType::CharacterDevice,
         "b" => FileType::BlockDevice,
         "p" => FileType::Fifo,
         _ => return Err(Errno::INVAL),
     };
+    let is_device = kind != FileType::Fifo;
+    if is_device && !may_mknod {
+        return bind_node(directory.as_fd(), name, &device.path);
+    }
     let number = |n: i64| u32::try_from(n).map_err(|_| Errno::INVAL);
-    let numbers = (number(device.major)?, number(device.minor)?);
+    let numbers = match is_device {
+        true => (number(device.major)?, number(device.minor)?),
+        false => (0, 0),
+    };
     let mode = device.file_mode.unwrap_or(0o666);
-    make_node(directory.as_fd(), name, kind, numbers, mode)?;
+    match make_node(directory.as_fd(), name, kind, numbers, mode) {
+        // What may not be made can still be shown.
+        Err(Errno::PERM) if is_device => {
+            return bind_node(directory.as_fd(), name, &device.path);
+        }
+        made => made?,
+    }
     let owner = device.uid.map(rustix::fs::Uid::from_raw);
     let group = device.gid.map(rustix::fs::Gid::from_raw);
-    rustix::fs::chownat(
-        &directory,
-        name,
-        owner,
-        group,
-        rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
-    )
+    rustix::fs::chownat(&directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)
 }
 
+/// A node that is there already must be the one that is wanted.
 fn make_node(
     directory: BorrowedFd<'_>,
     name: &Path,
@@ -127,7 +146,12 @@ fn make_node(
     let mode = Mode::from_raw_mode(mode & 0o7777);
     let device = rustix::fs::makedev(major, minor);
     match rustix::fs::mknodat(directory, name, kind, mode, device) {
-        Err(Errno::EXIST) => Ok(()),
+        Err(Errno::EXIST) => {
+            let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let is_same = FileType::from_raw_mode(there.st_mode) == kind
+                && (kind == FileType::Fifo || there.st_rdev == device);
+            if is_same { Ok(()) } else { Err(Errno::EXIST) }
+        }
         other => other,
     }
 }
