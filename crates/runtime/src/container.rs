@@ -117,8 +117,7 @@ impl Container {
     /// Init's pid while init lives.
     pub(crate) fn pid(&self) -> Option<Pid> {
         let pid = Pid::from_raw(self.record.pid)?;
-        let is_same = sys::proc::start_time(pid).is_ok_and(|time| time == self.record.start_time);
-        (is_same && !sys::proc::is_zombie(pid)).then_some(pid)
+        sys::proc::is_alive(pid, self.record.start_time).then_some(pid)
     }
 
     /// The name of the session keyring that its programs share, as runc names it.
@@ -139,10 +138,7 @@ impl Container {
         if self.pid().is_none() {
             return Status::Stopped;
         }
-        if self
-            .cgroup()
-            .is_some_and(|cgroup| cgroup.is_frozen().unwrap_or(false))
-        {
+        if self.is_frozen() {
             return Status::Paused;
         }
         if self.fifo().exists() {
@@ -150,6 +146,13 @@ impl Container {
         } else {
             Status::Running
         }
+    }
+
+    /// Opens only those of its cgroups that can tell.
+    fn is_frozen(&self) -> bool {
+        let paths = self.record.cgroup.as_ref().map(Paths::with_freezer);
+        let cgroup = paths.and_then(|paths| Cgroup::open(&paths).ok());
+        cgroup.is_some_and(|cgroup| cgroup.is_frozen().unwrap_or(false))
     }
 
     /// Refuses an operation that is not legal now.

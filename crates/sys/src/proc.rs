@@ -43,20 +43,22 @@ fn stat_fields(pid: Pid) -> Result<Vec<String>> {
 /// # Errors
 /// `ENOENT` or `ESRCH` when there is none.
 pub fn start_time(pid: Pid) -> Result<u64> {
-    let fields = stat_fields(pid)?;
-    fields
-        .get(19)
-        .and_then(|field| field.parse().ok())
-        .ok_or(Errno::IO)
+    start_of(&stat_fields(pid)?).ok_or(Errno::IO)
 }
 
-/// Whether a process has ended and only waits to be reaped; a missing one counts as ended.
-pub fn is_zombie(pid: Pid) -> bool {
-    stat_fields(pid).map_or(true, |fields| {
-        fields
+/// Whether the process that started at `start_time` still runs under this pid: it neither ended nor
+/// only waits to be reaped.
+pub fn is_alive(pid: Pid, start_time: u64) -> bool {
+    stat_fields(pid).is_ok_and(|fields| {
+        let has_ended = fields
             .first()
-            .is_none_or(|state| matches!(state.as_str(), "Z" | "X"))
+            .is_none_or(|state| matches!(state.as_str(), "Z" | "X"));
+        !has_ended && start_of(&fields) == Some(start_time)
     })
+}
+
+fn start_of(fields: &[String]) -> Option<u64> {
+    fields.get(19)?.parse().ok()
 }
 
 /// The id of this boot of the machine.

@@ -7,7 +7,18 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::group::{read_at, write_at};
-use super::{Cgroup, Error, Member};
+use super::{Cgroup, Error, Member, Paths};
+
+impl Paths {
+    /// Those of hierarchies that can make a process stand still.
+    pub(crate) fn with_freezer(&self) -> Self {
+        let has_freezer = |member: &&Member| {
+            let mut controllers = member.controllers.iter();
+            member.is_unified() || controllers.any(|name| name == "freezer")
+        };
+        Self(self.0.iter().filter(has_freezer).cloned().collect())
+    }
+}
 
 impl Cgroup {
     /// Stops every process in it, and waits until all stand still.
