@@ -6,11 +6,7 @@ use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::commands::{
-    attach, chroot, commit, create, diff, exec, export, history, image, images, import, info, init,
-    inspect, kill, load, login, logs, monitor, oci, pause, ps, pull, push, rm, rmi, run, save,
-    search, start, stop, tag, unshare, version, wait,
-};
+use crate::commands::*;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::{help, output, usage};
@@ -91,6 +87,7 @@ fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
     match verb {
         monitor::VERB => return monitor::main(words),
         "oci" => return oci::main("wharf oci", words.iter().cloned(), &oci_root(context)),
+        probe::VERB => return probe::main(words),
         _ => {}
     }
     let (name, words) = match (verb, words.split_first()) {
@@ -114,6 +111,7 @@ fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
 fn container_verb(verb: &str) -> &str {
     match verb {
         "ls" | "list" => "ps",
+        "prune" => "container prune",
         other => other,
     }
 }
@@ -127,6 +125,12 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "stop" => with(verb, words, |args| stop::stop(args, context)),
         "kill" => with(verb, words, |args| kill::kill(args, context)),
         "pause" => with(verb, words, |args| pause::pause(args, context)),
+        "restart" => with(verb, words, |args| restart::restart(args, context)),
+        "rename" => with(verb, words, |args| rename::rename(args, context)),
+        "update" => with(verb, words, |args| update::update(args, context)),
+        "top" => with(verb, words, |args| top::top(args, context)),
+        "stats" => with(verb, words, |args| stats::stats(args, context)),
+        "port" => with(verb, words, |args| port::port(args, context)),
         "unpause" => with(verb, words, |args| pause::unpause(args, context)),
         "rm" => with(verb, words, |args| rm::rm(args, context)),
         "ps" => with(verb, words, |args| ps::ps(args, context)),
@@ -159,6 +163,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "unshare" => with(verb, words, |args| {
             unshare::run(args, context.variables.clone())
         }),
+        "container prune" => with(verb, words, |args| prune::prune(args, context)),
         "help" => help::help(words.first().map(String::as_str)),
         _ => return None,
     })

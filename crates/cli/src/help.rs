@@ -2,11 +2,7 @@
 
 use clap::CommandFactory;
 
-use crate::commands::{
-    attach, chroot, commit, create, diff, exec, export, history, image, images, import, info,
-    inspect, kill, load, login, logs, pause, ps, pull, push, rm, rmi, run, save, search, start,
-    stop, tag, unshare, version, wait,
-};
+use crate::commands::*;
 use crate::exit_code::Failure;
 use crate::output;
 
@@ -22,21 +18,28 @@ Run:
   exec      Run one more program in a running container
   attach    Connect to a running container
   logs      Show what a container wrote
+  top       Show its processes
+  stats     Show what containers use
 
 Containers:
   ps        List containers
   create    Make a container without starting it
   start     Start containers
   stop      End containers, gently first
+  restart   End containers and start them again
   kill      Send a signal to containers
   pause     Let a container's processes stand still
   unpause   Let them go on
   wait      Wait for the end of containers
   inspect   Show everything about containers
+  update    Change the limits of containers
+  rename    Give a container another name
+  port      List published ports
   rm        Remove containers
   diff      Show what a container changed
   commit    Make an image of what a container wrote
   export    Write a container's files to an archive
+  container All of these once more, and prune
 
 Images:
   pull      Bring an image from a registry
@@ -92,6 +95,13 @@ fn command(verb: &str) -> Option<clap::Command> {
         "kill" => kill::Args::command(),
         "pause" | "unpause" => pause::Args::command(),
         "rm" => rm::Args::command(),
+        "restart" => restart::Args::command(),
+        "rename" => rename::Args::command(),
+        "update" => update::Args::command(),
+        "top" => top::Args::command(),
+        "stats" => stats::Args::command(),
+        "port" => port::Args::command(),
+        "container prune" => prune::Args::command(),
         "ps" => ps::Args::command(),
         "logs" => logs::Args::command(),
         "exec" => exec::Args::command(),
@@ -164,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_verb_of_the_overview_has_a_page() {
-        for verb in verbs().filter(|verb| !["oci", "help"].contains(verb)) {
+        for verb in verbs().filter(|verb| !["oci", "help", "container"].contains(verb)) {
             let command = command(verb).unwrap_or_else(|| panic!("{verb}"));
             command.debug_assert();
         }

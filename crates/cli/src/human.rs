@@ -60,6 +60,44 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{text}{}", UNITS[unit])
 }
 
+/// Bytes in units of 1024, with four digits.
+#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+pub(crate) fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = match value {
+        _ if unit == 0 => 0,
+        v if v < 10.0 => 3,
+        v if v < 100.0 => 2,
+        v if v < 1000.0 => 1,
+        _ => 0,
+    };
+    let text = format!("{value:.decimals$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text}{}", UNITS[unit])
+}
+
+/// The time of day (UTC) at which something began that is this old, or the date when that was
+/// another day.
+pub(crate) fn clock_time(age: Duration) -> String {
+    let began = SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH);
+    let text = store::time::rfc3339(began);
+    let range = if age < Duration::from_secs(86_400) {
+        11..16
+    } else {
+        0..10
+    };
+    text.get(range).unwrap_or_default().to_owned()
+}
+
 /// The point in time that `2026-11-23T12:00:00.123456789Z` means; only UTC, as we write it.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
@@ -119,6 +157,19 @@ mod tests {
         ];
         for (bytes, text) in expected {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn memory_has_four_digits() {
+        let expected = [
+            (0, "0B"),
+            (1536, "1.5KiB"),
+            (64 << 20, "64MiB"),
+            (1_234_567_890, "1.15GiB"),
+        ];
+        for (bytes, text) in expected {
+            assert_eq!(binary_size(bytes), text);
         }
     }
 

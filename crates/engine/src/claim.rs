@@ -32,7 +32,22 @@ pub(crate) fn claim(
         _ => {}
     }
     // Two who both find the owner gone must not both take over.
-    let _lock = Lock::exclusive(&directory.join(".lock"))?;
+    let _lock = lock(directory)?;
+    claim_locked(directory, name, id, is_alive)
+}
+
+/// Keeps everybody from taking over claims in `directory`.
+pub(crate) fn lock(directory: &Path) -> Result<Lock, Error> {
+    Ok(Lock::exclusive(&directory.join(".lock"))?)
+}
+
+/// As [`claim`], for somebody who has the lock.
+pub(crate) fn claim_locked(
+    directory: &Path,
+    name: &str,
+    id: &str,
+    is_alive: impl Fn(&str) -> bool,
+) -> Result<Claim, Error> {
     if let Some(owner) = names::resolve(directory, name)? {
         if is_alive(&owner) {
             return Ok(Claim::Taken(owner));

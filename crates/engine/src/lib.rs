@@ -23,7 +23,7 @@ pub use images::{
 pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;
-pub use program::MONITOR_VERB;
+pub use program::{MONITOR_VERB, PROBE_VERB};
 
 /// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a
 /// method, defined in the file of its name.

@@ -14,6 +14,15 @@ pub const MONITOR_VERB: &str = "__monitor";
 pub(crate) const MONITOR_ENVIRONMENT: &CStr = c"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:\
 glibc.malloc.mmap_threshold=8192:glibc.malloc.top_pad=0";
 
+/// `wharf __probe DATA_ROOT RUN_ROOT ID`: one look at a container's health.
+pub const PROBE_VERB: &str = "__probe";
+
+/// The arguments that take a look at the container `id`.
+pub(crate) fn probe(paths: &Paths, id: &str) -> [String; 5] {
+    let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());
+    ["wharf", PROBE_VERB, &data, &run, id].map(str::to_owned)
+}
+
 /// The arguments that run the monitor of the container `id`.
 pub(crate) fn monitor(paths: &Paths, id: &str) -> [String; 5] {
     let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());

@@ -121,11 +121,13 @@ impl Clients {
     /// The most clients at a time; more wait in the socket's backlog.
     pub(crate) const MAX: usize = 16;
 
-    /// The starter, whose socket becomes non-blocking.
-    pub(crate) fn new(starter: OwnedFd) -> Result<Clients, Errno> {
-        rustix::io::ioctl_fionbio(&starter, true)?;
+    /// The starter, if there is one, whose socket becomes non-blocking.
+    pub(crate) fn new(starter: Option<OwnedFd>) -> Result<Clients, Errno> {
+        if let Some(starter) = &starter {
+            rustix::io::ioctl_fionbio(starter, true)?;
+        }
         let mut slots = [const { None }; Clients::MAX];
-        slots[STARTER] = Some(Client::new(starter));
+        slots[STARTER] = starter.map(Client::new);
         Ok(Clients { slots })
     }
 

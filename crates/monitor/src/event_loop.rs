@@ -8,17 +8,19 @@
 //! ```
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use runtime::{Exit, Process};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, WaitStatus, waitpid};
+use rustix::process::{Signal, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
 use rustix::termios::{Winsize, tcsetwinsize};
 use sys::signals::read_signal;
 
 use crate::Error;
 use crate::clients::{Clients, Received, STARTER};
-use crate::log::JsonFile;
+use crate::health::{HealthWatch, OnFailure};
+use crate::log::Log;
 use crate::output::{Arrival, Output, Stream};
 use crate::poller::{Poller, Token, Watch};
 use crate::protocol::{FRAME_MAX, FromClient};
@@ -38,10 +40,12 @@ pub(crate) struct Setup<'a> {
     /// Where clients connect; non-blocking.
     pub(crate) listener: OwnedFd,
     /// The socket of the client that is there already.
-    pub(crate) starter: OwnedFd,
+    pub(crate) starter: Option<OwnedFd>,
     /// A signalfd with SIGCHLD.
     pub(crate) signals: OwnedFd,
-    pub(crate) log: Option<JsonFile>,
+    pub(crate) log: Option<Log>,
+    /// The watch over the container's health.
+    pub(crate) health: Option<HealthWatch>,
 }
 
 /// A monitor at work.
@@ -57,9 +61,14 @@ pub(crate) struct EventLoop<'a> {
     /// See [`Streams::peer`].
     _peer: Option<OwnedFd>,
     clients: Clients,
-    log: Option<JsonFile>,
+    log: Option<Log>,
     /// The first thing that could not be logged.
     log_error: Option<Error>,
+    health: Option<HealthWatch>,
+    /// When an unhealthy container that was asked to end is killed.
+    kill_at: Option<Instant>,
+    /// Whether the container was killed to be started again.
+    restarts: bool,
     frame: Box<[u8]>,
 }
 
@@ -74,6 +83,7 @@ impl<'a> EventLoop<'a> {
             starter,
             signals,
             log,
+            health,
         } = setup;
         let poller = Poller::new()?;
         for (file, token) in [(&process.pidfd, Token::Process), (&signals, Token::Signals)] {
@@ -96,6 +106,9 @@ impl<'a> EventLoop<'a> {
             clients: Clients::new(starter)?,
             log,
             log_error: None,
+            health,
+            kill_at: None,
+            restarts: false,
             frame: vec![0; FRAME_MAX].into_boxed_slice(),
         })
     }
@@ -118,7 +131,9 @@ impl<'a> EventLoop<'a> {
         while self.may_hear(STARTER) && self.hear(STARTER)? {}
         loop {
             self.rearm()?;
-            for token in self.poller.wait()? {
+            let batch = self.poller.wait(self.patience())?;
+            self.on_time();
+            for token in batch {
                 match token {
                     Token::Process => return Ok(None),
                     Token::Signals => {
@@ -133,6 +148,51 @@ impl<'a> EventLoop<'a> {
                 }
             }
         }
+    }
+
+    /// How long to wait for events; for ever when nothing is due.
+    fn patience(&self) -> Option<Duration> {
+        let look = self.health.as_ref().and_then(HealthWatch::rest);
+        let kill = self
+            .kill_at
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        look.into_iter().chain(kill).min()
+    }
+
+    /// Does what is due.
+    fn on_time(&mut self) {
+        if let Some(health) = &mut self.health {
+            health.look();
+        }
+        if self.kill_at.is_some_and(|at| at <= Instant::now()) {
+            self.kill_at = None;
+            self.signal(Signal::KILL);
+        }
+    }
+
+    /// The container has just become unhealthy.
+    fn on_unhealthy(&mut self) {
+        let Some(probe) = self.health.as_ref().map(HealthWatch::probe) else {
+            return;
+        };
+        let (signal, timeout) = (sys::signals::signal(probe.stop_signal), probe.stop_timeout);
+        match probe.on_failure {
+            OnFailure::None => {}
+            OnFailure::Kill => self.signal(Signal::KILL),
+            OnFailure::Restart => {
+                self.restarts = true;
+                self.signal(Signal::KILL);
+            }
+            OnFailure::Stop => {
+                self.signal(signal.unwrap_or(Signal::TERM));
+                self.kill_at = timeout.map(|ms| Instant::now() + Duration::from_millis(ms));
+            }
+        }
+    }
+
+    /// A container that has just ended needs no signal.
+    fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(&self.process.pidfd, signal);
     }
 
     /// Reads what is left in the outputs, for the log and for clients, without waiting for
@@ -155,7 +215,9 @@ impl<'a> EventLoop<'a> {
             clients: self.clients,
             listener: self.listener,
             rests,
+            log_lost: self.log.as_ref().map_or(0, Log::lost),
             log_error: self.log_error,
+            restarts: self.restarts,
         }
     }
 
@@ -199,6 +261,8 @@ impl<'a> EventLoop<'a> {
             Ok(Arrival::Bytes) => {}
             Ok(Arrival::Nothing) => return Ok(()),
             Ok(Arrival::End) | Err(_) => {
+                // Nobody ends the line that was begun.
+                note(&mut self.log_error, output.log_rest(self.log.as_mut()));
                 output.watch(&self.poller, EventFlags::empty())?;
                 self.outputs[stream.index()] = None;
                 return Ok(());
@@ -310,11 +374,19 @@ impl<'a> EventLoop<'a> {
 
     /// Reaps what ended: orphans of the container that became ours (`PR_SET_CHILD_SUBREAPER`), and
     /// its own process, whose end is returned.
-    fn reap(&self) -> Result<Option<Exit>, Errno> {
+    fn reap(&mut self) -> Result<Option<Exit>, Errno> {
         while read_signal(self.signals.as_fd())?.is_some() {}
         while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
             if pid == self.process.pid {
                 return Ok(exit_of(status));
+            }
+            let code = exit_of(status).map_or(-1, Exit::code);
+            if self
+                .health
+                .as_mut()
+                .is_some_and(|health| health.ended(pid, code))
+            {
+                self.on_unhealthy();
             }
         }
         Ok(None)
@@ -329,6 +401,10 @@ pub(crate) struct Drained {
     pub(crate) rests: [Vec<u8>; 2],
     /// The first thing that could not be logged.
     pub(crate) log_error: Option<Error>,
+    /// How many bytes of the log were lost.
+    pub(crate) log_lost: u64,
+    /// Whether the container was killed to be started again.
+    pub(crate) restarts: bool,
 }
 
 fn exit_of(status: WaitStatus) -> Option<Exit> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::Durability;
 
 use crate::Error;
+use crate::oom::OomKill;
 
 /// The version of [`ExitRecord`] this binary writes.
 pub const EXIT_VERSION: u32 = 1;
@@ -28,6 +29,48 @@ pub struct ExitRecord {
     pub finished_at: String,
     /// What went wrong on our side: why it never began, or what was lost while it ran.
     pub error: Option<String>,
+    /// The process that was killed for want of memory, where the kernel's log says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kill: Option<OomKill>,
+    /// The last signal that a command of ours sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+    /// The most memory it used, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_peak: Option<u64>,
+    /// Nanoseconds of processor time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_time: Option<u64>,
+    /// Bytes of the log that could not be kept.
+    #[serde(default)]
+    pub log_lost: u64,
+}
+
+/// A signal that a command sent to a container: the document `sent.json` in its run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its number.
+    pub signal: i32,
+    /// The command, as `stop`.
+    pub by: String,
+    /// Whose command it was.
+    pub uid: u32,
+    /// When.
+    pub time: String,
+}
+
+/// The file of a [`Sent`] in a run directory.
+pub const SENT: &str = "sent.json";
+
+impl Sent {
+    /// Writes down in a run directory that this was sent.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn write(&self, run_directory: &Path) -> Result<(), Error> {
+        let path = run_directory.join(SENT);
+        store::write_json(&path, self, Durability::Boot).map_err(Error::Store)
+    }
 }
 
 impl ExitRecord {

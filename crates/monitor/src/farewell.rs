@@ -63,7 +63,7 @@ impl Farewell {
     }
 
     fn wait(&self) -> Result<impl Iterator<Item = usize> + use<>, Errno> {
-        let batch = self.poller.wait()?;
+        let batch = self.poller.wait(None)?;
         Ok(batch.into_iter().filter_map(|token| match token {
             Token::Client(slot) => Some(slot),
             _ => None,

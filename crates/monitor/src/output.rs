@@ -9,7 +9,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::{Errno, read};
 
 use crate::Error;
-use crate::log::{Entry, JsonFile};
+use crate::log::{Entry, Log};
 use crate::poller::{Poller, Token, Watch};
 use crate::protocol::FromMonitor;
 
@@ -140,7 +140,7 @@ impl Output {
 
     /// Logs the lines that are complete, and a part of one that fills the buffer. What cannot be
     /// logged is lost; the first error says why, and the rest is tried all the same.
-    pub(crate) fn log_lines(&mut self, log: Option<&mut JsonFile>) -> Result<(), Error> {
+    pub(crate) fn log_lines(&mut self, log: Option<&mut Log>) -> Result<(), Error> {
         let Some(log) = log else {
             self.logged = self.filled;
             return Ok(());
@@ -163,7 +163,7 @@ impl Output {
     }
 
     /// Logs what is left of a line that was never ended.
-    pub(crate) fn log_rest(&mut self, log: Option<&mut JsonFile>) -> Result<(), Error> {
+    pub(crate) fn log_rest(&mut self, log: Option<&mut Log>) -> Result<(), Error> {
         let Some(log) = log else { return Ok(()) };
         let rest = self.logged..self.filled;
         self.logged = self.filled;
@@ -175,7 +175,7 @@ impl Output {
 
     fn log(
         &mut self,
-        log: &mut JsonFile,
+        log: &mut Log,
         text: std::ops::Range<usize>,
         ends_line: bool,
         now: SystemTime,
@@ -222,7 +222,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::Log;
+    use crate::config::{self, FileFormat, FileLog};
 
     /// Feeds `chunks` through an output, one read each, and returns the log's entries.
     fn logged(chunks: &[&[u8]]) -> Vec<String> {
@@ -231,12 +231,13 @@ mod tests {
             .tempdir()
             .unwrap();
         let path = scratch.path().join("log");
-        let settings = Log {
+        let settings = config::Log::File(FileLog {
             path: path.clone(),
+            format: FileFormat::Json,
             max_size: None,
             max_files: 1,
-        };
-        let mut log = JsonFile::open(&settings).unwrap();
+        });
+        let mut log = Log::open(&settings).unwrap();
         let (source, sink) = rustix::pipe::pipe().unwrap();
         rustix::io::ioctl_fionbio(&source, true).unwrap();
         let mut output = Output::new(Stream::Stdout, source);

@@ -3,7 +3,9 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
@@ -115,10 +117,12 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits for events, as long as it takes.
-    pub(crate) fn wait(&self) -> Result<Batch, Errno> {
+    /// Waits for events, at most for `limit`.
+    pub(crate) fn wait(&self, limit: Option<Duration>) -> Result<Batch, Errno> {
+        // A wait that ends too early costs another one; a limit is longer than any wait.
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         let mut space = [MaybeUninit::<Event>::uninit(); BATCH];
-        let events = match epoll::wait(&self.epoll, &mut space, None) {
+        let events = match epoll::wait(&self.epoll, &mut space, limit.as_ref()) {
             Ok((events, _)) => events,
             Err(Errno::INTR) => &mut [],
             Err(errno) => return Err(errno),

@@ -16,18 +16,20 @@ use sys::signals::{SignalSet, signal_number, signalfd};
 use crate::clients::Clients;
 use crate::event_loop::{EventLoop, Setup};
 use crate::exit::EXIT_VERSION;
+use crate::exit::SENT;
 use crate::farewell::Farewell;
-use crate::log::JsonFile;
+use crate::health::HealthWatch;
+use crate::log::Log;
 use crate::protocol::{FromClient, FromMonitor};
 use crate::streams::{self, Streams};
-use crate::{Config, Error, ExitRecord, socket};
+use crate::{Config, Error, ExitRecord, oom, socket};
 
 /// A container that runs, and what the monitor has to do with it.
 struct Running {
     process: Process,
     streams: Streams,
     listener: OwnedFd,
-    log: Option<JsonFile>,
+    log: Option<Log>,
     started_at: String,
 }
 
@@ -37,12 +39,20 @@ struct End {
     signal: Option<i32>,
     started_at: Option<String>,
     error: Option<String>,
+    log_lost: u64,
+    restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
 }
 
 /// A container that ended, of which nobody was told yet.
 pub struct Ended {
+    /// Its exit code; 128 + n when signal n ended it.
+    pub code: i32,
+    /// Whether its program ran at all.
+    pub began: bool,
+    /// Whether it was killed to be started again.
+    pub restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
 }
@@ -83,14 +93,14 @@ pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
 
 /// Makes the container, stays beside it, and writes down how it ended. The calling process must
 /// be a fresh one with a single thread, in a session of its own, with `/dev/null` as its standard
-/// streams. `starter` is the socket to whoever spawned it, after [`begins`]. Whoever calls this
-/// releases what the container held.
+/// streams. `starter` is the socket to whoever spawned it, after [`begins`]; there is none when the
+/// container is started again. Whoever calls this releases what the container held.
 ///
 /// # Errors
 /// What is left to be swept by whoever takes the lock next; nobody is there to be told. That the
 /// container could not be started is no error here: the starter is told, and `exit.json` says
 /// it.
-pub fn run(config: &Config, starter: OwnedFd) -> Result<Ended, Error> {
+pub fn run(config: &Config, starter: Option<OwnedFd>) -> Result<Ended, Error> {
     let signals = become_monitor().map_err(failed("setting the process up"))?;
     let directory = config.root.join(&config.id);
     let end = match begin(config, &directory) {
@@ -99,6 +109,9 @@ pub fn run(config: &Config, starter: OwnedFd) -> Result<Ended, Error> {
     };
     write_down(config, &end)?;
     Ok(Ended {
+        code: end.code,
+        began: end.started_at.is_some(),
+        restarts: end.restarts,
         last: end.last,
         farewell: end.farewell,
     })
@@ -116,7 +129,7 @@ fn become_monitor() -> Result<OwnedFd, Errno> {
 
 /// Opens everything the container needs from us, then makes and starts it.
 fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
-    let log = config.log.as_ref().map(JsonFile::open).transpose()?;
+    let log = config.log.as_ref().map(Log::open).transpose()?;
     let listener = socket::bind_in(directory)?;
     let opening = failed("opening the container's streams");
     let (stdio, pipes) = if config.terminal {
@@ -162,7 +175,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
 fn live(
     running: Running,
     config: &Config,
-    starter: OwnedFd,
+    starter: Option<OwnedFd>,
     signals: OwnedFd,
 ) -> Result<End, Error> {
     let Running {
@@ -176,8 +189,10 @@ fn live(
     let started = FromMonitor::Started {
         pid: process.pid.as_raw_pid(),
     };
-    // A starter that is gone already needs no telling.
-    let _ = started.send(starter.as_fd());
+    if let Some(starter) = &starter {
+        // One that is gone already needs no telling.
+        let _ = started.send(starter.as_fd());
+    }
     let stdin_once = config.stdin_once;
     let setup = Setup {
         process: &process,
@@ -187,6 +202,10 @@ fn live(
         starter,
         signals,
         log,
+        health: config
+            .health
+            .as_ref()
+            .map(|probe| HealthWatch::new(probe, &config.bundle)),
     };
     let mut event_loop = EventLoop::new(setup).map_err(serving)?;
     // Making the container took more memory than watching it takes.
@@ -196,6 +215,7 @@ fn live(
         Err(error) => (kill(&process)?, Some(error)),
     };
     let drained = event_loop.drain();
+    let (log_lost, restarts) = (drained.log_lost, drained.restarts);
     let mut farewell =
         Farewell::new(drained.clients, Some(drained.listener), drained.rests).map_err(serving)?;
     farewell.send_rests().map_err(serving)?;
@@ -210,6 +230,8 @@ fn live(
         error: loop_error
             .or(drained.log_error)
             .map(|error| sentence(&error)),
+        log_lost,
+        restarts,
         last: FromMonitor::Exited { code: exit.code() },
         farewell,
     })
@@ -222,7 +244,7 @@ fn kill(process: &Process) -> Result<Exit, Error> {
 }
 
 /// The container could not be started.
-fn refuse(error: &Error, starter: OwnedFd) -> Result<End, Error> {
+fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
     let telling = failed("telling the starter");
     let clients = Clients::new(starter).map_err(telling)?;
     let message = sentence(error);
@@ -232,6 +254,8 @@ fn refuse(error: &Error, starter: OwnedFd) -> Result<End, Error> {
         signal: None,
         started_at: None,
         error: Some(message.clone()),
+        log_lost: 0,
+        restarts: false,
         last: FromMonitor::Failed {
             exit_code: code,
             message: message.into(),
@@ -245,25 +269,31 @@ fn write_down(config: &Config, end: &End) -> Result<(), Error> {
     let Some(path) = &config.exit_path else {
         return Ok(());
     };
+    let cgroup = cgroup(config).filter(|_| end.started_at.is_some());
+    let oom_killed = cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > 0);
+    let (memory_peak, cpu_time) = cgroup.as_ref().map(Cgroup::totals).unwrap_or_default();
     let record = ExitRecord {
         version: EXIT_VERSION,
         code: end.code,
         signal: end.signal,
-        oom_killed: end.started_at.is_some() && met_memory_limit(config),
+        oom_killed,
         started_at: end.started_at.clone(),
         finished_at: now_rfc3339(),
         error: end.error.clone(),
+        oom_kill: oom_killed.then(|| oom::last_kill(&config.id)).flatten(),
+        sent: store::read_json(&config.bundle.join(SENT)).unwrap_or_default(),
+        memory_peak,
+        cpu_time,
+        log_lost: end.log_lost,
     };
     record.write(path, Durability::Durable)
 }
 
-/// Whether the kernel killed one of the container's processes for want of memory; asked before
-/// the cgroup that counts them is removed.
-fn met_memory_limit(config: &Config) -> bool {
+/// The container's cgroup, which is asked before it is removed.
+fn cgroup(config: &Config) -> Option<Cgroup> {
     let record = runtime::inspect(&config.root, &config.id);
     let paths = record.ok().and_then(|(record, _)| record.cgroup);
-    let cgroup = paths.and_then(|paths| Cgroup::open(&paths).ok());
-    cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0)
+    paths.and_then(|paths| Cgroup::open(&paths).ok())
 }
 
 /// An error with its causes, as one line.

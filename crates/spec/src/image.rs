@@ -181,10 +181,32 @@ pub struct History {
     pub empty_layer: bool,
 }
 
+/// Docker's `Healthcheck` of an image. Times are nanoseconds; 0 is the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `NONE`, `CMD` and its words, or `CMD-SHELL` and a line.
+    #[serde(deserialize_with = "null_is_default")]
+    pub test: Vec<String>,
+    /// Between two looks.
+    pub interval: u64,
+    /// The longest that a look may take.
+    pub timeout: u64,
+    /// After the start: failures do not count.
+    pub start_period: u64,
+    /// Between two looks in the start period.
+    pub start_interval: u64,
+    /// So many failures in a row make it unhealthy.
+    pub retries: u32,
+}
+
 /// What a container starts with unless told otherwise (config.md, `config`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ContainerDefaults {
+    /// How it is looked whether a container is well (Docker's extension).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
     /// Environment, `NAME=value`.
     #[serde(
         skip_serializing_if = "Vec::is_empty",

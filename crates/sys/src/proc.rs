@@ -31,7 +31,7 @@ pub fn read(path: &str) -> Result<String> {
 
 /// The fields of /proc/PID/stat after the name, which may itself hold anything: field 3 (the
 /// state) comes first.
-fn stat_fields(pid: Pid) -> Result<Vec<String>> {
+pub fn stat_fields(pid: Pid) -> Result<Vec<String>> {
     let stat = read(&format!("/proc/{}/stat", pid.as_raw_pid()))?;
     let (_, fields) = stat.rsplit_once(") ").ok_or(Errno::IO)?;
     Ok(fields.split_whitespace().map(str::to_owned).collect())

@@ -20,10 +20,6 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
-    if args.container.rm {
-        let why = "a container that is removed at its end lives only while it runs: use run --rm";
-        return Err(Failure::usage(why));
-    }
     let config = args.container.config(context, true)?;
     let engine = context.engine()?;
     let make = |config| engine.create(config);

@@ -17,7 +17,8 @@ pub(crate) struct Args {
     containers: Vec<String>,
 }
 
-fn signal(text: &str) -> Result<i32, String> {
+/// A signal, as a value for clap.
+pub(super) fn signal(text: &str) -> Result<i32, String> {
     sys::signals::signal_number(text).ok_or_else(|| format!("there is no signal {text:?}"))
 }
 

@@ -1,7 +1,13 @@
 //! `wharf logs`: show what a container wrote.
 
+use std::time::SystemTime;
+
+use engine::LogRange;
+use store::time::rfc3339;
+
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::flags::moment::moment;
 use crate::output;
 
 /// Show what a container wrote
@@ -11,6 +17,12 @@ pub(crate) struct Args {
     /// Go on until it ends
     #[arg(short, long)]
     follow: bool,
+    /// None that was written before, as 10m or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<SystemTime>,
+    /// None that was written after
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<SystemTime>,
     /// Only the last lines; all or a number
     #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
     tail: Tail,
@@ -37,9 +49,14 @@ fn tail(text: &str) -> Result<Tail, String> {
 
 /// Runs the verb.
 pub(crate) fn logs(args: Args, context: &Context) -> Result<i32, Failure> {
+    let range = LogRange {
+        tail: args.tail.0,
+        since: args.since.map(rfc3339),
+        until: args.until.map(rfc3339),
+    };
     let mut logs = context
         .engine()?
-        .logs(&args.container, args.follow, args.tail.0)?;
+        .logs(&args.container, args.follow, range)?;
     while let Some(line) = logs.next_line()? {
         let text = match args.timestamps {
             true => format!("{} {}", line.time, line.text),

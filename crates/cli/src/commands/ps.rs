@@ -1,12 +1,13 @@
 //! `wharf ps`: list containers.
 
-use engine::{Live, Record, Status, Sweep};
+use engine::{Engine, Live, Record, Status, Sweep};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
-use crate::human;
-use crate::output::{self, Table};
+use crate::filter::{Filters, name_matches};
+use crate::listing::{self, Column, Format, Row};
+use crate::{human, output};
 
 /// List containers
 #[derive(Debug, clap::Parser)]
@@ -15,37 +16,160 @@ pub(crate) struct Args {
     /// Those that do not run too
     #[arg(short, long)]
     all: bool,
-    /// Only the ids
+    /// Only those that meet a condition, such as status=exited or label=NAME=VALUE
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// table, json, a Go template, or table and a template
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = listing::format)]
+    format: Format,
+    /// The newest, whether they run or not
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    last: Option<usize>,
+    /// The newest one, whether it runs or not
     #[arg(short, long)]
-    quiet: bool,
+    latest: bool,
     /// Cut nothing off
     #[arg(long)]
     no_trunc: bool,
-    /// table or json
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = crate::output::format)]
-    format: crate::output::Format,
+    /// Only the ids
+    #[arg(short, long)]
+    quiet: bool,
+    /// How much each has written
+    #[arg(short, long)]
+    size: bool,
 }
+
+const SHOWN: [Column; 7] = [
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("RunningFor", "CREATED"),
+    ("Status", "STATUS"),
+    ("Ports", "PORTS"),
+    ("Names", "NAMES"),
+];
+
+const OTHERS: [Column; 8] = [
+    ("CreatedAt", "CREATED AT"),
+    ("State", "STATE"),
+    ("Size", "SIZE"),
+    ("Labels", "LABELS"),
+    ("Label", "LABEL"),
+    ("Mounts", "MOUNTS"),
+    ("Networks", "NETWORKS"),
+    ("LocalVolumes", "LOCAL VOLUMES"),
+];
+
+const KEYS: [&str; 12] = [
+    "health", "id", "name", "label", "label!", "exited", "status", "ancestor", "before", "since",
+    "volume", "network",
+];
 
 /// Runs the verb.
 pub(crate) fn ps(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
-    if args.all {
+    let filters = Filters::parse(&args.filter, &KEYS).map_err(Failure::usage)?;
+    let limit = args.last.or(args.latest.then_some(1));
+    // What is asked for by its status is shown in that status.
+    let all = args.all || limit.is_some() || filters.has("status") || filters.has("exited");
+    if all {
         engine.sweep(Sweep::All);
     }
-    let containers = engine.list(args.all)?;
-    let text: String = match (args.quiet, args.format) {
-        (true, _) => containers
-            .iter()
-            .map(|(record, _)| id(record, &args) + "\n")
-            .collect(),
-        (_, crate::output::Format::Json) => containers
-            .iter()
-            .map(|(record, live)| as_json(record, live, &args))
-            .collect(),
-        (_, crate::output::Format::Table) => table(&containers, &args).to_string(),
+    check_status(&filters)?;
+    let border = |key: &str| -> Result<Option<String>, Failure> {
+        let name = filters.values(key).first();
+        Ok(name
+            .map(|name| engine.find(name))
+            .transpose()?
+            .map(|record| record.created))
     };
-    output::print(&text);
+    let (before, since) = (border("before")?, border("since")?);
+    let mut containers = engine.list(all)?;
+    containers.retain(|(record, live)| {
+        before
+            .as_ref()
+            .is_none_or(|border| record.created < *border)
+            && since.as_ref().is_none_or(|border| record.created > *border)
+            && meets(&filters, record, live)
+    });
+    containers.truncate(limit.unwrap_or(usize::MAX));
+    let rows: Vec<Row> = containers
+        .iter()
+        .map(|(record, live)| row(record, live, &args, &engine))
+        .collect();
+    if args.quiet {
+        let ids = containers
+            .iter()
+            .map(|(record, _)| id(record, &args) + "\n");
+        output::print(&ids.collect::<String>());
+        return Ok(0);
+    }
+    let mut shown = SHOWN.to_vec();
+    if args.size {
+        shown.push(("Size", "SIZE"));
+    }
+    output::print(&listing::render(&args.format, &shown, &OTHERS, &rows)?);
     Ok(0)
+}
+
+fn check_status(filters: &Filters) -> Result<(), Failure> {
+    let known = [
+        "created",
+        "running",
+        "paused",
+        "restarting",
+        "removing",
+        "exited",
+        "dead",
+    ];
+    match filters
+        .values("status")
+        .iter()
+        .find(|value| !known.contains(&value.as_str()))
+    {
+        Some(value) => Err(Failure::usage(format!(
+            "invalid filter status={value}: expected one of {}",
+            known.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn meets(filters: &Filters, record: &Record, live: &Live) -> bool {
+    let network = record.config.namespaces.network.to_string();
+    let exited = live.exit.as_ref().filter(|_| live.status == Status::Exited);
+    let is_image = |wanted: &str| {
+        let id = record
+            .image
+            .as_ref()
+            .map(|image| image.id.as_str())
+            .unwrap_or_default();
+        let digits = id.split_once(':').map_or(id, |(_, digits)| digits);
+        let origin = record.origin();
+        origin == wanted
+            || origin.strip_suffix(":latest") == Some(wanted)
+            || wanted.strip_suffix(":latest") == Some(&origin)
+            || !digits.is_empty() && wanted.len() >= 4 && digits.starts_with(wanted)
+    };
+    filters.meets("id", |value| record.id.starts_with(value))
+        && filters.meets("name", |value| name_matches(value, &record.name))
+        && filters.meets("exited", |value| {
+            exited.is_some_and(|exit| value == exit.code.to_string())
+        })
+        && filters.meets("status", |value| live.status.name() == value)
+        && filters.meets("health", |value| {
+            let health = live.health.as_ref().map_or("none", |health| &health.status);
+            value == health
+        })
+        && filters.meets("ancestor", is_image)
+        && filters.meets("network", |value| network == value)
+        && filters.meets("volume", |value| has_volume(record, value))
+        && filters.meets_labels(&record.process.labels)
+}
+
+fn has_volume(record: &Record, wanted: &str) -> bool {
+    let mut volumes = record.config.volumes.iter();
+    volumes.any(|volume| volume.source.as_os_str() == wanted || volume.target.as_os_str() == wanted)
 }
 
 fn id(record: &Record, args: &Args) -> String {
@@ -54,31 +178,6 @@ fn id(record: &Record, args: &Args) -> String {
     } else {
         record.short_id().to_owned()
     }
-}
-
-fn table(containers: &[(Record, Live)], args: &Args) -> Table {
-    let header = [
-        "CONTAINER ID",
-        "IMAGE",
-        "COMMAND",
-        "CREATED",
-        "STATUS",
-        "PORTS",
-        "NAMES",
-    ];
-    let mut table = Table::new(&header);
-    for (record, live) in containers {
-        table.row([
-            id(record, args),
-            record.origin(),
-            command(record, args),
-            human::ago(&record.created),
-            status(live),
-            String::new(),
-            record.name.clone(),
-        ]);
-    }
-    table
 }
 
 /// How much of a command is shown.
@@ -94,39 +193,67 @@ fn command(record: &Record, args: &Args) -> String {
 }
 
 /// Docker's words for a status.
-fn status(live: &Live) -> String {
+pub(super) fn status(live: &Live) -> String {
     let up = || {
         let since = live.started_at.as_deref().and_then(human::since);
         format!("Up {}", human::duration(since.unwrap_or_default()))
     };
     match (live.status, &live.exit) {
-        (Status::Running, _) => up(),
+        (Status::Running, _) => match live.health.as_ref().map(|health| health.status.as_str()) {
+            Some("starting") => format!("{} (health: starting)", up()),
+            Some(health) => format!("{} ({health})", up()),
+            None => up(),
+        },
+        (Status::Restarting, Some(exit)) => {
+            format!(
+                "Restarting ({}) {}",
+                exit.code,
+                human::ago(&exit.finished_at)
+            )
+        }
         (Status::Paused, _) => format!("{} (Paused)", up()),
         (Status::Exited, Some(exit)) => {
             format!("Exited ({}) {}", exit.code, human::ago(&exit.finished_at))
         }
-        (Status::Created | Status::Exited, _) => "Created".to_owned(),
+        (Status::Created | Status::Exited | Status::Restarting, _) => "Created".to_owned(),
     }
 }
 
-fn as_json(record: &Record, live: &Live, args: &Args) -> String {
-    let labels: Vec<String> = record
-        .process
-        .labels
-        .iter()
+fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
+    let labels = record.process.labels.iter();
+    let labels: Vec<String> = labels
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let value = json!({
-        "ID": id(record, args),
-        "Image": record.origin(),
-        "Command": command(record, args),
-        "CreatedAt": record.created,
-        "RunningFor": human::ago(&record.created),
-        "State": live.status.name(),
-        "Status": status(live),
-        "Ports": "",
-        "Names": record.name,
-        "Labels": labels.join(","),
-    });
-    format!("{value}\n")
+    let mounts: Vec<String> = record
+        .config
+        .volumes
+        .iter()
+        .map(|volume| volume.source.display().to_string())
+        .collect();
+    let size = match args.size {
+        true => {
+            let (written, all) = engine.size(record);
+            format!("{} (virtual {})", human::size(written), human::size(all))
+        }
+        false => "0B".to_owned(),
+    };
+    Row {
+        fields: json!({
+            "ID": id(record, args),
+            "Image": record.origin(),
+            "Command": command(record, args),
+            "CreatedAt": record.created,
+            "RunningFor": human::ago(&record.created),
+            "State": live.status.name(),
+            "Status": status(live),
+            "Ports": "",
+            "Names": record.name,
+            "Labels": labels.join(","),
+            "Mounts": mounts.join(","),
+            "Networks": record.config.namespaces.network.to_string(),
+            "LocalVolumes": "0",
+            "Size": size,
+        }),
+        more: json!({ "Label": record.process.labels }),
+    }
 }

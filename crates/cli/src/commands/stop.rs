@@ -1,5 +1,6 @@
 //! `wharf stop`: end containers, gently first.
 
+use super::kill::signal;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::output;
@@ -9,6 +10,9 @@ use crate::several::each;
 #[derive(Debug, clap::Parser)]
 #[command(name = "stop")]
 pub(crate) struct Args {
+    /// Signal that asks them to end
+    #[arg(short, long, value_name = "SIGNAL", value_parser = signal)]
+    signal: Option<i32>,
     /// Seconds until they are killed; -1 for never
     #[arg(
         short = 't',
@@ -27,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn stop(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     each(&args.containers, |name| {
-        engine.stop(name, args.timeout)?;
+        engine.stop(name, args.timeout, args.signal)?;
         output::print(&format!("{name}\n"));
         Ok(())
     })

@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
-use engine::{ContainerConfig, LogDriver, Namespaces, Resources, Root, Sharing, Tmpfs, Volume};
+use engine::{ContainerConfig, Namespaces, RestartPolicy, Root, Sharing, Tmpfs, Volume};
 use spec::runtime::{Rlimit, TimeOffset};
 
+use super::health::HealthFlags;
+use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
-use super::{environment, mount, namespace, security, size, ulimit};
+use super::{environment, log, mount, namespace, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
 
@@ -69,22 +71,12 @@ pub(crate) struct ContainerFlags {
     /// Let changes stay in the directory of --rootfs
     #[arg(long, requires = "rootfs")]
     pub(crate) rootfs_rw: bool,
-    /// Limit its memory
-    #[arg(short, long, value_name = "BYTES", value_parser = size::bytes)]
-    memory: Option<i64>,
-    /// Limit memory and swap together; -1 is unlimited swap
-    #[arg(long, value_name = "BYTES", allow_hyphen_values = true,
-          value_parser = size::bytes_or_unlimited)]
-    memory_swap: Option<i64>,
-    /// Limit its processors
-    #[arg(long, value_name = "NUMBER", value_parser = size::cpus)]
-    cpus: Option<i64>,
-    /// Limit its processes; -1 is unlimited
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    pids_limit: Option<i64>,
-    /// Size of /dev/shm
-    #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
-    shm_size: Option<i64>,
+    /// Limits
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// More limits
+    #[command(flatten)]
+    first_limits: FirstLimitFlags,
     /// Set a limit of its processes, NAME=SOFT[:HARD]
     #[arg(long, value_name = "LIMIT", value_parser = ulimit::ulimit)]
     ulimit: Vec<Rlimit>,
@@ -133,10 +125,16 @@ pub(crate) struct ContainerFlags {
     /// Seconds until `stop` kills
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     stop_timeout: Option<i64>,
-    /// Where output is kept: json-file or none
-    #[arg(long, value_name = "DRIVER", value_parser = ["json-file", "none"])]
+    /// When it is started again: no, always, unless-stopped or on-failure[:NUMBER]
+    #[arg(long, value_name = "POLICY", default_value = "no", value_parser = restart::policy)]
+    restart: RestartPolicy,
+    /// Whether it is well
+    #[command(flatten)]
+    health: HealthFlags,
+    /// Where output is kept: json-file, k8s-file, journald or none
+    #[arg(long, value_name = "DRIVER")]
     log_driver: Option<String>,
-    /// max-size=BYTES or max-file=NUMBER
+    /// max-size=BYTES and max-file=NUMBER, by default 10m and 3; tag=NAME in the journal
     #[arg(long, value_name = "OPTION")]
     log_opt: Vec<String>,
     /// The image, the program and its arguments; without the image when there is a --rootfs
@@ -180,13 +178,7 @@ impl ContainerFlags {
             volumes,
             tmpfs,
             read_only: self.read_only,
-            resources: Resources {
-                memory: self.memory.filter(|bytes| *bytes != 0),
-                memory_swap: self.memory_swap,
-                nano_cpus: self.cpus,
-                pids: self.pids_limit,
-                shm_size: self.shm_size,
-            },
+            resources: self.limits.resources(Some(self.first_limits)),
             namespaces: Namespaces {
                 pid: of(self.pid),
                 network: of(self.network),
@@ -207,7 +199,9 @@ impl ContainerFlags {
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
             platform: None,
-            log: log(self.log_driver.as_deref(), &self.log_opt).map_err(usage)?,
+            restart: self.restart,
+            health: self.health.config().map_err(usage)?,
+            log: log::driver(self.log_driver.as_deref(), &self.log_opt).map_err(usage)?,
         })
     }
 }
@@ -241,38 +235,6 @@ fn root(
     }
     let image = words.remove(0);
     Ok((Root::Image(image), words))
-}
-
-fn log(driver: Option<&str>, options: &[String]) -> Result<LogDriver, String> {
-    let (mut max_size, mut max_files) = (None, 1);
-    for option in options {
-        let wrong = || format!("invalid log option {option:?}: expected max-size or max-file");
-        match option.split_once('=').ok_or_else(wrong)? {
-            ("max-size", "-1") => max_size = None,
-            ("max-size", value) => {
-                let bytes = u64::try_from(size::bytes(value)?)
-                    .ok()
-                    .filter(|bytes| *bytes > 0);
-                max_size = Some(bytes.ok_or_else(wrong)?);
-            }
-            ("max-file", value) => {
-                let number = value.parse().ok().filter(|number| *number > 0);
-                max_files = number.ok_or_else(wrong)?;
-            }
-            _ => return Err(wrong()),
-        }
-    }
-    if max_files > 1 && max_size.is_none() {
-        return Err("max-file needs max-size: without it no second file is begun".to_owned());
-    }
-    match driver {
-        Some("none") if options.is_empty() => Ok(LogDriver::None),
-        Some("none") => Err("the log driver none has no options".to_owned()),
-        _ => Ok(LogDriver::JsonFile {
-            max_size,
-            max_files,
-        }),
-    }
 }
 
 fn time_offset(text: &str) -> Result<(String, TimeOffset), String> {

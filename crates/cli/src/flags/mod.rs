@@ -4,11 +4,16 @@
 pub(crate) mod container;
 pub(crate) mod duration;
 pub(crate) mod environment;
+pub(crate) mod health;
 pub(crate) mod image;
+pub(crate) mod limits;
+pub(crate) mod log;
+pub(crate) mod moment;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod pull;
 pub(crate) mod registry;
+pub(crate) mod restart;
 pub(crate) mod security;
 pub(crate) mod size;
 pub(crate) mod ulimit;

@@ -2,10 +2,14 @@
 //! flags or from a document. Data only; what follows from it is in `process.rs` and `oci_spec.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use spec::runtime::{LinuxSeccomp, Rlimit, TimeOffset};
+
+use super::health::HealthConfig;
+use super::restarts::RestartPolicy;
 
 /// Everything that can be asked of a container. What is `None` or empty is the image's, or the
 /// default.
@@ -72,6 +76,10 @@ pub struct ContainerConfig {
     pub stop_signal: Option<String>,
     /// Seconds that `stop` waits before it kills; negative is for ever.
     pub stop_timeout: Option<i64>,
+    /// When it is started again.
+    pub restart: RestartPolicy,
+    /// How it is looked whether it is well.
+    pub health: HealthConfig,
     /// Where output is kept.
     pub log: LogDriver,
 }
@@ -129,10 +137,87 @@ pub struct Resources {
     pub memory_swap: Option<i64>,
     /// Thousand-millionths of a processor.
     pub nano_cpus: Option<i64>,
+    /// Bytes of memory that it keeps when memory is short.
+    pub memory_reservation: Option<i64>,
+    /// How readily its memory is swapped, 0 to 100.
+    pub memory_swappiness: Option<u64>,
+    /// Whether it waits for memory instead of being killed for want of it.
+    pub oom_kill_disable: bool,
+    /// Its share of the processors among others; 1024 is what everybody has.
+    pub cpu_shares: Option<u64>,
+    /// Microseconds in which a quota is counted.
+    pub cpu_period: Option<u64>,
+    /// Microseconds of processor time in a period; -1 is unlimited.
+    pub cpu_quota: Option<i64>,
+    /// Microseconds in which real-time is counted.
+    pub cpu_rt_period: Option<u64>,
+    /// Microseconds of real-time in a period.
+    pub cpu_rt_runtime: Option<i64>,
+    /// Processors, as `0-2,7`.
+    pub cpuset_cpus: Option<String>,
+    /// Memory nodes, as `0,1`.
+    pub cpuset_mems: Option<String>,
+    /// Its share of block devices' time, 10 to 1000.
+    pub blkio_weight: Option<u16>,
+    /// Limits of single block devices.
+    pub block_devices: Vec<BlockLimit>,
     /// Tasks; -1 is unlimited.
     pub pids: Option<i64>,
     /// Bytes of `/dev/shm`; 64 MiB without.
     pub shm_size: Option<i64>,
+}
+
+/// A limit of one block device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockLimit {
+    /// The device's node on the host.
+    pub device: PathBuf,
+    /// What is limited.
+    pub kind: BlockLimitKind,
+    /// Bytes or requests in a second, or a weight.
+    pub value: u64,
+}
+
+/// What can be limited of a block device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockLimitKind {
+    /// Its share of the device's time.
+    Weight,
+    /// Bytes read in a second.
+    ReadBytes,
+    /// Bytes written in a second.
+    WriteBytes,
+    /// Reads in a second.
+    Reads,
+    /// Writes in a second.
+    Writes,
+}
+
+impl Resources {
+    /// These limits, and those of `old` where these say nothing.
+    pub(super) fn over(self, old: &Self) -> Self {
+        let old = old.clone();
+        Self {
+            memory: self.memory.or(old.memory),
+            memory_swap: self.memory_swap.or(old.memory_swap),
+            memory_reservation: self.memory_reservation.or(old.memory_reservation),
+            memory_swappiness: self.memory_swappiness.or(old.memory_swappiness),
+            oom_kill_disable: self.oom_kill_disable || old.oom_kill_disable,
+            nano_cpus: self.nano_cpus.or(old.nano_cpus),
+            cpu_shares: self.cpu_shares.or(old.cpu_shares),
+            cpu_period: self.cpu_period.or(old.cpu_period),
+            cpu_quota: self.cpu_quota.or(old.cpu_quota),
+            cpu_rt_period: self.cpu_rt_period.or(old.cpu_rt_period),
+            cpu_rt_runtime: self.cpu_rt_runtime.or(old.cpu_rt_runtime),
+            cpuset_cpus: self.cpuset_cpus.or(old.cpuset_cpus),
+            cpuset_mems: self.cpuset_mems.or(old.cpuset_mems),
+            blkio_weight: self.blkio_weight.or(old.blkio_weight),
+            block_devices: [old.block_devices, self.block_devices].concat(),
+            pids: self.pids.or(old.pids),
+            shm_size: self.shm_size.or(old.shm_size),
+        }
+    }
 }
 
 /// With whom the container shares each namespace.
@@ -170,6 +255,18 @@ pub enum Sharing {
     Path(PathBuf),
 }
 
+/// As Docker writes it, with the network's word for a private one.
+impl fmt::Display for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default | Self::Private => f.write_str("none"),
+            Self::Host => f.write_str("host"),
+            Self::Container(name) => write!(f, "container:{name}"),
+            Self::Path(path) => write!(f, "ns:{}", path.display()),
+        }
+    }
+}
+
 /// Which system calls are allowed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,11 +285,13 @@ pub enum Seccomp {
 #[serde(rename_all = "snake_case")]
 pub enum LogDriver {
     /// JSON lines, as Docker's `json-file`.
-    JsonFile {
-        /// Bytes after which a new file is begun.
-        max_size: Option<u64>,
-        /// How many files are kept.
-        max_files: u32,
+    JsonFile(Rotation),
+    /// Lines as Kubernetes wants them.
+    KubernetesFile(Rotation),
+    /// systemd's journal.
+    Journald {
+        /// The identifier of the entries; the container's name without.
+        tag: Option<String>,
     },
     /// Nowhere.
     None,
@@ -200,9 +299,45 @@ pub enum LogDriver {
 
 impl Default for LogDriver {
     fn default() -> Self {
-        Self::JsonFile {
-            max_size: None,
-            max_files: 1,
+        Self::JsonFile(Rotation::default())
+    }
+}
+
+impl LogDriver {
+    /// Docker's word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::JsonFile(_) => "json-file",
+            Self::KubernetesFile(_) => "k8s-file",
+            Self::Journald { .. } => "journald",
+            Self::None => "none",
+        }
+    }
+
+    /// How its files are rotated, if it has some.
+    pub fn rotation(&self) -> Option<Rotation> {
+        match self {
+            Self::JsonFile(rotation) | Self::KubernetesFile(rotation) => Some(*rotation),
+            Self::Journald { .. } | Self::None => None,
+        }
+    }
+}
+
+/// How many log files there are, and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Bytes after which a new file is begun.
+    pub max_size: Option<u64>,
+    /// How many files are kept.
+    pub max_files: u32,
+}
+
+impl Default for Rotation {
+    /// Nobody's disk is filled by a container that talks much.
+    fn default() -> Self {
+        Self {
+            max_size: Some(10 << 20),
+            max_files: 3,
         }
     }
 }

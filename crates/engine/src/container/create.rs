@@ -11,19 +11,24 @@ use spec::image::ContainerDefaults;
 use store::{Durability, Id};
 
 use super::charge::Charge;
-use super::config::{ContainerConfig, Root};
+use super::config::{ContainerConfig, LogDriver, Root};
 use super::find::RECORD;
+use super::health::HealthConfig;
+use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
-use super::{devices, layer, limits, name, oci_spec, process, recover, sharing};
+use super::restarts::RestartPolicy;
+use super::{devices, health, layer, limits, name, oci_spec, process, recover, sharing};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
 
 /// A container that can be made: everything that could be wrong was looked at.
 pub(super) struct Prepared<'a> {
     id: Id,
+    ephemeral: bool,
     config: ContainerConfig,
     base: Base,
     process: process::Resolved,
+    health: Option<HealthConfig>,
     /// An image stays what it is until the record says that it is in use.
     _images: image::Shared<'a>,
 }
@@ -49,7 +54,7 @@ impl Engine {
     /// Whatever is wrong with `config`; a taken name; an unknown image. Nothing is left then.
     pub fn create(&self, config: ContainerConfig) -> Result<Record, Error> {
         let images = self.image_store();
-        let prepared = self.prepare_creation(config, &images)?;
+        let prepared = self.prepare_creation(config, &images, false)?;
         let charge = self.new_charge(prepared.id())?;
         match self.build(&charge, &prepared) {
             Ok(record) => charge.give_up().map(|()| record),
@@ -66,6 +71,7 @@ impl Engine {
         &self,
         config: ContainerConfig,
         images: &'a image::Images,
+        ephemeral: bool,
     ) -> Result<Prepared<'a>, Error> {
         self.check(&config)?;
         let shared = images.share()?;
@@ -73,11 +79,14 @@ impl Engine {
         let id = Id::random();
         let hostname = config.hostname.as_deref().unwrap_or(id.short());
         let process = process::resolve(&config, &base.defaults, hostname)?;
+        let health = health::resolve(&config.health, base.defaults.healthcheck.as_ref())?;
         Ok(Prepared {
             id,
+            ephemeral,
             config,
             base,
             process,
+            health,
             _images: shared,
         })
     }
@@ -93,6 +102,18 @@ impl Engine {
         if let Some(name) = &config.name {
             name::check(name)?;
         }
+        if config.auto_remove && config.restart != RestartPolicy::No {
+            return Err(Error::Invalid {
+                what: "restart policy",
+                why: "a container that is removed at its end is not started again".to_owned(),
+            });
+        }
+        if matches!(config.log, LogDriver::Journald { .. }) && !Path::new(JOURNAL).exists() {
+            return Err(Error::Unsupported {
+                what: "the log driver journald".to_owned(),
+                why: "this machine has no journal at /run/systemd/journal/socket",
+            });
+        }
         sharing::user_space(config, &self.host)?;
         limits::rlimits(config, &self.host)?;
         limits::oom_score_adj(config, &self.host)?;
@@ -106,7 +127,7 @@ impl Engine {
         let (id, config, base) = (prepared.id(), &prepared.config, &prepared.base);
         let name = name::claim_name(&self.paths, config.name.as_deref(), id)?;
         let home = self.paths.data_dir(id);
-        let place = match config.auto_remove {
+        let place = match prepared.ephemeral {
             true => home.clone(),
             false => self.paths.data_dir_unfinished(id),
         };
@@ -117,12 +138,14 @@ impl Engine {
             id: id.to_owned(),
             name,
             created: store::time::now_rfc3339(),
+            ephemeral: prepared.ephemeral,
             image: base.image.clone(),
             overlays: overlays(base, &home),
             config: config.clone(),
             process: prepared.process.clone(),
+            health: prepared.health.clone(),
         };
-        if record.config.auto_remove {
+        if record.ephemeral {
             let path = charge.directory().join(RECORD);
             store::write_json(&path, &record, Durability::Boot)?;
         } else {

@@ -23,12 +23,17 @@ pub struct Inspection {
     image: String,
     log_path: PathBuf,
     name: String,
+    restart_count: u32,
     driver: &'static str,
     platform: &'static str,
     host_config: HostConfig,
     mounts: Vec<MountPoint>,
     config: Config,
     network_settings: NetworkSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_rw: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_root_fs: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,6 +51,8 @@ struct State {
     error: String,
     started_at: String,
     finished_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<monitor::Health>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +61,7 @@ struct HostConfig {
     binds: Vec<String>,
     log_config: LogConfig,
     network_mode: String,
+    restart_policy: Restart,
     auto_remove: bool,
     cap_add: Vec<String>,
     cap_drop: Vec<String>,
@@ -69,6 +77,16 @@ struct HostConfig {
     memory: i64,
     memory_swap: i64,
     nano_cpus: i64,
+    memory_reservation: i64,
+    memory_swappiness: Option<u64>,
+    oom_kill_disable: bool,
+    cpu_shares: u64,
+    cpu_period: u64,
+    cpu_quota: i64,
+    cpuset_cpus: String,
+    cpuset_mems: String,
+    blkio_weight: u16,
+    shm_size: i64,
     pids_limit: i64,
     oom_score_adj: i32,
     tmpfs: BTreeMap<String, String>,
@@ -76,8 +94,16 @@ struct HostConfig {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
+struct Restart {
+    name: &'static str,
+    maximum_retry_count: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct LogConfig {
     r#type: &'static str,
+    config: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,15 +144,20 @@ struct NetworkSettings {
 }
 
 impl Engine {
-    /// Everything about a container.
+    /// Everything about a container; with its size, which takes a while to count.
     ///
     /// # Errors
     /// [`Error::NoSuchContainer`].
-    pub fn inspect(&self, name: &str) -> Result<Inspection, Error> {
+    pub fn inspect(&self, name: &str, with_size: bool) -> Result<Inspection, Error> {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
         let log_path = self.log_path(&record);
-        Ok(inspection(record, live, log_path))
+        let size = with_size.then(|| self.size(&record));
+        Ok(Inspection {
+            size_rw: size.map(|(written, _)| written),
+            size_root_fs: size.map(|(_, all)| all),
+            ..inspection(record, live, log_path)
+        })
     }
 }
 
@@ -145,10 +176,11 @@ fn inspection(record: Record, live: Live, log_path: PathBuf) -> Inspection {
             .map(|image| image.id.clone())
             .unwrap_or_default(),
         log_path: match record.config.log {
-            LogDriver::None => PathBuf::new(),
-            LogDriver::JsonFile { .. } => log_path,
+            LogDriver::JsonFile(_) | LogDriver::KubernetesFile(_) => log_path,
+            LogDriver::Journald { .. } | LogDriver::None => PathBuf::new(),
         },
         name: format!("/{}", record.name),
+        restart_count: live.restarts,
         driver: "overlayfs",
         platform: "linux",
         host_config: host_config(&record.config),
@@ -157,6 +189,8 @@ fn inspection(record: Record, live: Live, log_path: PathBuf) -> Inspection {
         network_settings: NetworkSettings {
             networks: BTreeMap::from([(network, BTreeMap::new())]),
         },
+        size_rw: None,
+        size_root_fs: None,
         id: record.id,
         created: record.created,
         path,
@@ -171,10 +205,10 @@ fn state(live: &Live) -> State {
     let exit = live.exit.as_ref();
     State {
         status: live.status.name(),
-        // For Docker a paused container runs.
-        running: matches!(live.status, Status::Running | Status::Paused),
+        // For Docker a container that is paused, or about to be started again, runs.
+        running: live.status.is_up(),
         paused: live.status == Status::Paused,
-        restarting: false,
+        restarting: live.status == Status::Restarting,
         oom_killed: exit.is_some_and(|exit| exit.oom_killed),
         dead: false,
         pid: live.pid.unwrap_or(0),
@@ -182,6 +216,7 @@ fn state(live: &Live) -> State {
         error: exit.and_then(|exit| exit.error.clone()).unwrap_or_default(),
         started_at: live.started_at.clone().unwrap_or_else(|| NEVER.to_owned()),
         finished_at: exit.map_or_else(|| NEVER.to_owned(), |exit| exit.finished_at.clone()),
+        health: live.health.clone(),
     }
 }
 
@@ -201,12 +236,14 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
     HostConfig {
         binds: config.volumes.iter().map(bind).collect(),
         log_config: LogConfig {
-            r#type: match config.log {
-                LogDriver::JsonFile { .. } => "json-file",
-                LogDriver::None => "none",
-            },
+            r#type: config.log.name(),
+            config: log_options(&config.log),
         },
         network_mode: mode(&spaces.network, "none"),
+        restart_policy: Restart {
+            name: config.restart.name(),
+            maximum_retry_count: config.restart.most(),
+        },
         auto_remove: config.auto_remove,
         cap_add: config.cap_add.clone(),
         cap_drop: config.cap_drop.clone(),
@@ -224,10 +261,35 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         memory: resources.memory.unwrap_or(0),
         memory_swap: resources.memory_swap.unwrap_or(0),
         nano_cpus: resources.nano_cpus.unwrap_or(0),
+        memory_reservation: resources.memory_reservation.unwrap_or(0),
+        memory_swappiness: resources.memory_swappiness,
+        oom_kill_disable: resources.oom_kill_disable,
+        cpu_shares: resources.cpu_shares.unwrap_or(0),
+        cpu_period: resources.cpu_period.unwrap_or(0),
+        cpu_quota: resources.cpu_quota.unwrap_or(0),
+        cpuset_cpus: resources.cpuset_cpus.clone().unwrap_or_default(),
+        cpuset_mems: resources.cpuset_mems.clone().unwrap_or_default(),
+        blkio_weight: resources.blkio_weight.unwrap_or(0),
+        shm_size: resources.shm_size.unwrap_or(super::mounts::SHM_SIZE),
         pids_limit: resources.pids.unwrap_or(0),
         oom_score_adj: config.oom_score_adj.unwrap_or(0),
         tmpfs: config.tmpfs.iter().map(tmpfs).collect(),
     }
+}
+
+fn log_options(log: &LogDriver) -> BTreeMap<&'static str, String> {
+    let mut options = BTreeMap::new();
+    if let Some(rotation) = log.rotation() {
+        let size = rotation
+            .max_size
+            .map_or_else(|| "-1".to_owned(), |size| size.to_string());
+        options.insert("max-size", size);
+        options.insert("max-file", rotation.max_files.to_string());
+    }
+    if let LogDriver::Journald { tag: Some(tag) } = log {
+        options.insert("tag", tag.clone());
+    }
+    options
 }
 
 fn mode(sharing: &Sharing, default: &str) -> String {

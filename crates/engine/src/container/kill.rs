@@ -17,12 +17,30 @@ impl Engine {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
         live.status.require(Operation::Kill, &record.name)?;
-        self.signal(&record, &live, signal)?;
+        if signal == KILL || signal == record.process.stop_signal {
+            self.keep_ended(&record)?;
+        }
+        self.signal(&record, &live, signal, "kill")?;
         Ok(record)
     }
 
     /// Sends a signal to a container that ran a moment ago; one that has ended needs none.
-    pub(super) fn signal(&self, record: &Record, live: &Live, signal: i32) -> Result<(), Error> {
+    /// `by` is the verb that sends it.
+    pub(super) fn signal(
+        &self,
+        record: &Record,
+        live: &Live,
+        signal: i32,
+        by: &str,
+    ) -> Result<(), Error> {
+        let sent = monitor::Sent {
+            signal,
+            by: by.to_owned(),
+            uid: self.host.uid,
+            time: store::time::now_rfc3339(),
+        };
+        // Only the explanation of its end would miss it.
+        let _ = sent.write(&self.paths.run_dir(&record.id));
         let root = self.paths.run_containers();
         let mut sent = runtime::kill(&root, &record.id, signal, false);
         if sent.is_ok() && signal == KILL && live.status == Status::Paused {

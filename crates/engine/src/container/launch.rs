@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use monitor::protocol::{FRAME_MAX, FromClient, FromMonitor};
-use monitor::{EXIT_VERSION, ExitRecord};
+use monitor::{EXIT_VERSION, ExitRecord, FileFormat};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -15,16 +15,20 @@ use sys::spawn::Spawn;
 
 use super::attach::{self, Streams};
 use super::charge::Charge;
-use super::config::{ContainerConfig, LogDriver};
+use super::config::{ContainerConfig, LogDriver, Rotation};
 use super::live::exit_path;
 use super::plan::Plan;
 use super::record::Record;
 use super::recover;
+use super::restarts::stopped_mark;
 use super::sharing::{self, UserSpace};
 use crate::{Engine, Error, program};
 
 /// The document of a monitor, in its container's run directory.
 pub(super) const MONITOR: &str = "monitor.json";
+
+/// Where systemd's journal takes entries.
+pub(super) const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// A container that runs.
 #[derive(Debug)]
@@ -111,7 +115,10 @@ impl Engine {
         store::write_json(&path, &plan.config, Durability::Boot)?;
         let monitor = self.monitor_config(record, directory, &plan);
         store::write_json(&directory.join(MONITOR), &monitor, Durability::Boot)?;
-        if !record.config.auto_remove {
+        if record.may_restart() {
+            store::remove_tree(&stopped_mark(&self.paths, &record.id))?;
+        }
+        if !record.ephemeral {
             expect_the_worst(&exit_path(&self.paths, record))?;
         }
         Ok(plan)
@@ -129,23 +136,37 @@ impl Engine {
             id: record.id.clone(),
             root: self.paths.run_containers(),
             bundle: directory.to_owned(),
+            removes: config.auto_remove,
             terminal: config.terminal,
             open_stdin: config.open_stdin,
             stdin_once: config.stdin_once,
-            log: match config.log {
-                LogDriver::None => None,
-                LogDriver::JsonFile {
-                    max_size,
-                    max_files,
-                } => Some(monitor::Log {
-                    path: self.log_path(record),
-                    max_size,
-                    max_files,
-                }),
-            },
-            exit_path: (!config.auto_remove).then(|| exit_path(&self.paths, record)),
+            log: self.monitor_log(record),
+            health: self.probe(record),
+            exit_path: (!record.ephemeral).then(|| exit_path(&self.paths, record)),
             id_range: plan.id_range.clone(),
         }
+    }
+
+    fn monitor_log(&self, record: &Record) -> Option<monitor::Log> {
+        let file = |format, rotation: Rotation| {
+            monitor::Log::File(monitor::FileLog {
+                format,
+                path: self.log_path(record),
+                max_size: rotation.max_size,
+                max_files: rotation.max_files,
+            })
+        };
+        Some(match &record.config.log {
+            LogDriver::None => return None,
+            LogDriver::JsonFile(rotation) => file(FileFormat::Json, *rotation),
+            LogDriver::KubernetesFile(rotation) => file(FileFormat::Kubernetes, *rotation),
+            LogDriver::Journald { tag } => monitor::Log::Journal(monitor::JournalLog {
+                socket: JOURNAL.into(),
+                id: record.id.clone(),
+                name: record.name.clone(),
+                tag: tag.clone().unwrap_or_else(|| record.name.clone()),
+            }),
+        })
     }
 
     /// The exit code of a container whose monitor was killed, after clearing up.
@@ -164,7 +185,7 @@ impl Engine {
 
 /// Writes down, before the monitor begins, how it ends if nobody lives to tell: the monitor
 /// replaces it.
-fn expect_the_worst(path: &Path) -> Result<(), Error> {
+pub(super) fn expect_the_worst(path: &Path) -> Result<(), Error> {
     let now = store::time::now_rfc3339();
     let record = ExitRecord {
         version: EXIT_VERSION,
@@ -174,6 +195,11 @@ fn expect_the_worst(path: &Path) -> Result<(), Error> {
         started_at: Some(now.clone()),
         finished_at: now,
         error: Some(recover::MONITOR_KILLED.to_owned()),
+        oom_kill: None,
+        sent: None,
+        memory_peak: None,
+        cpu_time: None,
+        log_lost: 0,
     };
     Ok(store::write_json(path, &record, Durability::Boot)?)
 }

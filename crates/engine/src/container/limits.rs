@@ -1,10 +1,14 @@
 //! Limits: what was asked for as the runtime words it, and what becomes of it where the caller
 //! lacks the right. Defaults are lowered with a warning, what was asked for explicitly is refused.
 
-use rustix::process::{Resource, getrlimit};
-use spec::runtime::{Cpu, DeviceRule, LinuxResources, Memory, Pids, Rlimit};
+use std::path::Path;
 
-use super::config::{ContainerConfig, Resources};
+use rustix::process::{Resource, getrlimit};
+use spec::runtime::{
+    BlockIo, Cpu, DeviceRule, LinuxResources, Memory, Pids, Rlimit, ThrottleDevice, WeightDevice,
+};
+
+use super::config::{BlockLimitKind, ContainerConfig, Resources};
 use crate::{Error, Host};
 
 /// The open files of a container: what systemd gives a service.
@@ -130,10 +134,11 @@ pub(super) fn resources(
     Ok(LinuxResources {
         devices,
         memory: memory(wanted)?,
-        cpu: wanted.nano_cpus.map(cpu).transpose()?,
+        cpu: cpu(wanted)?,
         pids: pids.map(|limit| Pids {
             limit: Some(limit.max(-1)),
         }),
+        block_io: block_io(wanted)?,
         ..LinuxResources::default()
     })
 }
@@ -143,12 +148,27 @@ fn memory(wanted: &Resources) -> Result<Option<Memory>, Error> {
         what: "memory limit",
         why,
     };
+    if wanted.memory_swappiness.is_some_and(|value| value > 100) {
+        return Err(invalid(
+            "the swappiness is a number from 0 to 100".to_owned(),
+        ));
+    }
+    let others = Memory {
+        reservation: wanted.memory_reservation,
+        swappiness: wanted.memory_swappiness,
+        disable_oom_killer: wanted.oom_kill_disable.then_some(true),
+        ..Memory::default()
+    };
     let Some(limit) = wanted.memory else {
         return match wanted.memory_swap {
             Some(_) => Err(invalid("a limit of swap needs one of memory".to_owned())),
-            None => Ok(None),
+            None => Ok(Some(others).filter(|others| *others != Memory::default())),
         };
     };
+    if wanted.memory_reservation.is_some_and(|kept| kept > limit) {
+        let why = "the reservation is above the limit".to_owned();
+        return Err(invalid(why));
+    }
     if limit < LEAST_MEMORY {
         return Err(invalid(format!("{limit} bytes: expected at least 6m")));
     }
@@ -164,24 +184,95 @@ fn memory(wanted: &Resources) -> Result<Option<Memory>, Error> {
     Ok(Some(Memory {
         limit: Some(limit),
         swap,
-        ..Memory::default()
+        ..others
     }))
 }
 
-fn cpu(nano_cpus: i64) -> Result<Cpu, Error> {
-    let quota = nano_cpus / 10_000;
-    // The kernel takes no quota below a millisecond.
-    if quota < 1000 {
+fn cpu(wanted: &Resources) -> Result<Option<Cpu>, Error> {
+    let invalid = |what, why: String| Err(Error::Invalid { what, why });
+    if wanted.nano_cpus.is_some() && wanted.cpu_period.or(wanted.cpu_quota.map(|_| 0)).is_some() {
+        let why = "a number of CPUs is a quota already: leave out one of the two".to_owned();
+        return invalid("CPU quota", why);
+    }
+    let (mut quota, mut period) = (wanted.cpu_quota, wanted.cpu_period);
+    if let Some(nano_cpus) = wanted.nano_cpus {
+        let count = processors();
+        // The kernel takes no quota below a millisecond.
+        if nano_cpus < 10_000_000 || nano_cpus > count.saturating_mul(1_000_000_000) {
+            let why = format!("expected 0.01 to {count}, as there are {count} CPUs here");
+            return invalid("number of CPUs", why);
+        }
+        (quota, period) = (Some(nano_cpus / 10_000), Some(CPU_PERIOD));
+    }
+    let cpu = Cpu {
+        shares: wanted.cpu_shares.filter(|shares| *shares != 0),
+        quota: quota.filter(|quota| *quota != 0),
+        period: period.filter(|period| *period != 0),
+        realtime_period: wanted.cpu_rt_period,
+        realtime_runtime: wanted.cpu_rt_runtime,
+        cpus: wanted.cpuset_cpus.clone(),
+        mems: wanted.cpuset_mems.clone(),
+        ..Cpu::default()
+    };
+    Ok(Some(cpu).filter(|cpu| *cpu != Cpu::default()))
+}
+
+/// How many processors the caller may use.
+fn processors() -> i64 {
+    let count = rustix::thread::sched_getaffinity(None).map(|set| set.count());
+    count.map_or(i64::MAX, i64::from)
+}
+
+fn block_io(wanted: &Resources) -> Result<Option<BlockIo>, Error> {
+    let mut io = BlockIo {
+        weight: wanted.blkio_weight.filter(|weight| *weight != 0),
+        ..BlockIo::default()
+    };
+    if io
+        .weight
+        .is_some_and(|weight| !(10..=1000).contains(&weight))
+    {
         return Err(Error::Invalid {
-            what: "number of CPUs",
-            why: "expected at least 0.01".to_owned(),
+            what: "block io weight",
+            why: "expected a number from 10 to 1000".to_owned(),
         });
     }
-    Ok(Cpu {
-        quota: Some(quota),
-        period: Some(CPU_PERIOD),
-        ..Cpu::default()
-    })
+    for limit in &wanted.block_devices {
+        let (major, minor) = block_device(&limit.device)?;
+        let throttle = ThrottleDevice {
+            major,
+            minor,
+            rate: limit.value,
+        };
+        match limit.kind {
+            BlockLimitKind::Weight => io.weight_device.push(WeightDevice {
+                major,
+                minor,
+                weight: u16::try_from(limit.value).ok(),
+                leaf_weight: None,
+            }),
+            BlockLimitKind::ReadBytes => io.throttle_read_bps_device.push(throttle),
+            BlockLimitKind::WriteBytes => io.throttle_write_bps_device.push(throttle),
+            BlockLimitKind::Reads => io.throttle_read_iops_device.push(throttle),
+            BlockLimitKind::Writes => io.throttle_write_iops_device.push(throttle),
+        }
+    }
+    Ok(Some(io).filter(|io| *io != BlockIo::default()))
+}
+
+fn block_device(path: &Path) -> Result<(i64, i64), Error> {
+    let status = rustix::fs::stat(path).map_err(|errno| Error::io("looking at", path, errno))?;
+    if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::BlockDevice {
+        return Err(Error::Invalid {
+            what: "block io limit",
+            why: format!("{} is no block device", path.display()),
+        });
+    }
+    let (major, minor) = (
+        rustix::fs::major(status.st_rdev),
+        rustix::fs::minor(status.st_rdev),
+    );
+    Ok((i64::from(major), i64::from(minor)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::find;
 use super::live::{Live, look};
 use super::record::Record;
-use super::status::Status;
 use crate::{Engine, Error};
 
 impl Engine {
@@ -25,7 +24,7 @@ impl Engine {
                 continue;
             };
             let live = look(&self.paths, &record)?;
-            if all || matches!(live.status, Status::Running | Status::Paused) {
+            if all || live.status.is_up() {
                 found.push((record, live));
             }
         }

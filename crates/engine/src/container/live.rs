@@ -9,6 +9,7 @@ use monitor::ExitRecord;
 use super::charge::Charge;
 use super::record::Record;
 use super::recover;
+use super::restarts::Restarts;
 use super::status::Status;
 use crate::{Error, Paths};
 
@@ -23,6 +24,10 @@ pub struct Live {
     pub started_at: Option<String>,
     /// How it last ended, when it does not run.
     pub exit: Option<ExitRecord>,
+    /// How often it was started again since its user did.
+    pub restarts: u32,
+    /// How it is, while it runs, if that is looked at.
+    pub health: Option<monitor::Health>,
 }
 
 /// How often, and how long each time, a monitor is waited for that is about to tell: 2 seconds.
@@ -44,6 +49,10 @@ pub(super) fn look(paths: &Paths, record: &Record) -> Result<Live, Error> {
 }
 
 fn look_once(paths: &Paths, record: &Record) -> Result<Live, Error> {
+    let restarts = match record.may_restart() {
+        true => Restarts::read(paths, &record.id)?,
+        false => Restarts::default(),
+    };
     match runtime::inspect(&paths.run_containers(), &record.id) {
         Ok((state, status)) => {
             if let Some(status) = running(status) {
@@ -52,6 +61,8 @@ fn look_once(paths: &Paths, record: &Record) -> Result<Live, Error> {
                     pid: Some(state.pid),
                     started_at: Some(state.created),
                     exit: None,
+                    restarts: restarts.count,
+                    health: health(paths, record)?,
                 });
             }
         }
@@ -67,15 +78,26 @@ fn look_once(paths: &Paths, record: &Record) -> Result<Live, Error> {
     let started_at = exit.as_ref().and_then(|exit| exit.started_at.clone());
     Ok(Live {
         // One that could not be started has a record of that, and still never ran.
-        status: if started_at.is_some() {
-            Status::Exited
-        } else {
-            Status::Created
+        status: match started_at.is_some() {
+            _ if restarts.waiting && Charge::is_held(paths, &record.id)? => Status::Restarting,
+            true => Status::Exited,
+            false => Status::Created,
         },
         pid: None,
         started_at,
         exit,
+        restarts: restarts.count,
+        health: None,
     })
+}
+
+fn health(paths: &Paths, record: &Record) -> Result<Option<monitor::Health>, Error> {
+    match record.health {
+        Some(_) => Ok(store::read_json(
+            &paths.run_dir(&record.id).join(monitor::HEALTH),
+        )?),
+        None => Ok(None),
+    }
 }
 
 fn running(status: spec::state::Status) -> Option<Status> {
@@ -91,7 +113,7 @@ fn running(status: spec::state::Status) -> Option<Status> {
 
 /// Where the record of a container's end is.
 pub(super) fn exit_path(paths: &Paths, record: &Record) -> PathBuf {
-    let directory = match record.config.auto_remove {
+    let directory = match record.ephemeral {
         true => paths.run_dir(&record.id),
         false => paths.data_dir(&record.id),
     };

@@ -33,6 +33,28 @@ pub struct LogLine {
     pub time: String,
 }
 
+/// Which lines of a log are wanted. Times are RFC 3339 with nanoseconds in UTC, as in the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// Only so many of the last lines.
+    pub tail: Option<usize>,
+    /// None that was written before.
+    pub since: Option<String>,
+    /// None that was written after.
+    pub until: Option<String>,
+}
+
+impl LogRange {
+    /// The form of the times sorts as text.
+    fn has_begun(&self, line: &LogLine) -> bool {
+        self.since.as_ref().is_none_or(|since| line.time >= *since)
+    }
+
+    fn is_over(&self, line: &LogLine) -> bool {
+        self.until.as_ref().is_some_and(|until| line.time > *until)
+    }
+}
+
 /// A log being read.
 #[derive(Debug)]
 pub struct Logs {
@@ -44,6 +66,7 @@ pub struct Logs {
     partial: Vec<u8>,
     /// Lines that were read ahead, to find the last ones.
     ready: VecDeque<LogLine>,
+    wanted: LogRange,
     follow: Option<Follow>,
 }
 
@@ -61,19 +84,23 @@ impl Engine {
         self.paths.data_dir(&record.id).join("container.log")
     }
 
-    /// Reads the log of a container: only the last `tail` lines if given, and with `follow` on
-    /// until the container ends.
+    /// Reads the log of a container: what is in `wanted`, and with `follow` on until the container
+    /// ends.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a container without a log.
-    pub fn logs(&self, name: &str, follow: bool, tail: Option<usize>) -> Result<Logs, Error> {
+    pub fn logs(&self, name: &str, follow: bool, wanted: LogRange) -> Result<Logs, Error> {
         let record = self.find(name)?;
-        let LogDriver::JsonFile { max_files, .. } = record.config.log else {
+        let Some(rotation) = record.config.log.rotation() else {
             return Err(Error::Unsupported {
                 what: format!("reading the logs of {}", record.name),
-                why: "its log driver is \"none\"",
+                why: match record.config.log {
+                    LogDriver::Journald { .. } => "they are in the journal: use journalctl",
+                    _ => "its log driver is \"none\"",
+                },
             });
         };
+        let max_files = rotation.max_files;
         let path = self.log_path(&record);
         let is_live = matches!(
             look(&self.paths, &record)?.status,
@@ -92,9 +119,10 @@ impl Engine {
             file: None,
             partial: Vec::new(),
             ready: VecDeque::new(),
+            wanted,
             follow,
         };
-        if let Some(tail) = tail {
+        if let Some(tail) = logs.wanted.tail {
             logs.skip_to_last(tail)?;
         }
         Ok(logs)
@@ -121,6 +149,16 @@ impl Logs {
     /// When the files cannot be read. A damaged line is passed over: it is one that a machine
     /// crash cut short.
     pub fn next_line(&mut self) -> Result<Option<LogLine>, Error> {
+        loop {
+            match self.next_of_all()? {
+                Some(line) if self.wanted.is_over(&line) => return Ok(None),
+                Some(line) if !self.wanted.has_begun(&line) => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    fn next_of_all(&mut self) -> Result<Option<LogLine>, Error> {
         loop {
             if let Some(line) = self.ready.pop_front() {
                 return Ok(Some(line));
@@ -151,9 +189,12 @@ impl Logs {
             let read = file.read_until(b'\n', &mut self.partial);
             read.map_err(|error| Error::io("reading", &self.path, error))?;
             if self.partial.last() == Some(&b'\n') {
-                let line = serde_json::from_slice(&self.partial);
+                let line = match self.partial.first() {
+                    Some(b'{') => serde_json::from_slice(&self.partial).ok(),
+                    _ => kubernetes_line(&self.partial),
+                };
                 self.partial.clear();
-                if let Ok(line) = line {
+                if let Some(line) = line {
                     return Ok(Some(line));
                 }
             } else if self.is_replaced() {
@@ -190,6 +231,9 @@ impl Logs {
     fn skip_to_last(&mut self, count: usize) -> Result<(), Error> {
         let mut last = VecDeque::with_capacity(count.min(1024));
         while let Some(line) = self.read()? {
+            if self.wanted.is_over(&line) {
+                break;
+            }
             if last.len() == count {
                 last.pop_front();
             }
@@ -232,6 +276,21 @@ impl Logs {
     }
 }
 
+/// A line `TIME STREAM F|P TEXT`; a part of one has no line feed of its own.
+fn kubernetes_line(line: &[u8]) -> Option<LogLine> {
+    let text = String::from_utf8_lossy(line);
+    let mut parts = text.splitn(4, ' ');
+    let (time, stream, tag, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some(LogLine {
+        text: match tag {
+            "P" => text.trim_end_matches('\n').to_owned(),
+            _ => text.to_owned(),
+        },
+        stream: stream.to_owned(),
+        time: time.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +306,7 @@ mod tests {
             file: None,
             partial: Vec::new(),
             ready: VecDeque::new(),
+            wanted: LogRange::default(),
             follow: None,
         }
     }

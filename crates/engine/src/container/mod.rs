@@ -2,12 +2,14 @@
 //! kernel knows at the moment; its status (`status.rs`) is derived from both (`live.rs`).
 
 mod attach;
+mod change;
 mod charge;
 mod config;
 mod create;
 mod devices;
 mod exec;
 mod find;
+mod health;
 mod id_range;
 mod inspect;
 mod kill;
@@ -26,26 +28,38 @@ mod process;
 mod record;
 mod recover;
 mod remove;
+mod restart;
+mod restarts;
 mod run;
 mod sharing;
+mod size;
 mod start;
+mod stats;
 mod status;
 mod stop;
 mod supervise;
+mod top;
+mod update;
 mod user;
 mod wait;
 
 pub use attach::Streams;
 pub use config::{
-    ContainerConfig, LogDriver, Namespaces, Resources, Root, Seccomp, Sharing, Tmpfs, Volume,
+    BlockLimit, BlockLimitKind, ContainerConfig, LogDriver, Namespaces, Resources, Root, Rotation,
+    Seccomp, Sharing, Tmpfs, Volume,
 };
 pub use exec::ExecConfig;
+pub use health::{HealthConfig, HealthTest};
 pub use inspect::Inspection;
 pub use launch::Started;
 pub use live::Live;
-pub use logs::{LogLine, Logs};
+pub use logs::{LogLine, LogRange, Logs};
 pub use process::Resolved;
 pub use record::{ImageFacts, Overlay, Record};
 pub use recover::Sweep;
+pub use restarts::RestartPolicy;
+pub use stats::Usage;
 pub use status::{Operation, Status};
 pub use supervise::supervise;
+pub use top::Task;
+pub use update::Update;

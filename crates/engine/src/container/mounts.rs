@@ -14,7 +14,7 @@ use crate::Host;
 pub(super) const INIT: &str = "/sbin/wharf-init";
 
 /// Docker's size of `/dev/shm`.
-const SHM_SIZE: i64 = 64 << 20;
+pub(super) const SHM_SIZE: i64 = 64 << 20;
 
 /// What the mounts of a container follow from.
 pub(super) struct Wanted<'a> {

@@ -2,35 +2,87 @@
 
 use std::path::Path;
 
-use crate::claim::{Claim, claim};
-use crate::{Error, Paths};
+use store::names;
+
+use super::find;
+use super::record::Record;
+use crate::claim::{Claim, claim, claim_locked, lock};
+use crate::{Engine, Error, Paths};
 
 /// Claims `wanted`, or a made-up name, for the container `id`.
 pub(super) fn claim_name(paths: &Paths, wanted: Option<&str>, id: &str) -> Result<String, Error> {
     let directory = paths.names();
     if let Some(name) = wanted {
         check(name)?;
-        return match claim(&directory, name, id, |owner| exists(paths, owner))? {
+        return match claim(&directory, name, id, |owner| has(paths, owner, name))? {
             Claim::Ours => Ok(name.to_owned()),
-            Claim::Taken(owner) => Err(Error::NameTaken {
-                name: name.to_owned(),
-                owner: owner.get(..12).unwrap_or(&owner).to_owned(),
-            }),
+            Claim::Taken(owner) => Err(taken(name, &owner)),
         };
     }
     let seed = seed(id);
     let mut candidates = (0..).map(|attempt| made_up(seed, attempt));
     loop {
         let name = candidates.next().unwrap_or_else(|| id.to_owned());
-        if claim(&directory, &name, id, |owner| exists(paths, owner))? == Claim::Ours {
+        if claim(&directory, &name, id, |owner| has(paths, owner, &name))? == Claim::Ours {
             return Ok(name);
         }
+    }
+}
+
+fn taken(name: &str, owner: &str) -> Error {
+    Error::NameTaken {
+        name: name.to_owned(),
+        owner: owner.get(..12).unwrap_or(owner).to_owned(),
+    }
+}
+
+/// Whether the container `id` has this name, or is just being made with it. A rename that was
+/// interrupted leaves a claim on a name that its container does not have.
+fn has(paths: &Paths, id: &str, name: &str) -> bool {
+    match find::record(paths, id) {
+        Ok(Some(record)) => record.name == name,
+        Ok(None) | Err(_) => exists(paths, id),
     }
 }
 
 fn exists(paths: &Paths, id: &str) -> bool {
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     is_there(&paths.run_dir(id)) || is_there(&paths.data_dir(id))
+}
+
+impl Engine {
+    /// Gives a container another name. The new one is claimed, then the record says so, then the
+    /// old one is free: whoever is interrupted leaves at most a claim that the next one takes over.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`]; a name that is none.
+    pub fn rename(&self, container: &str, name: &str) -> Result<Record, Error> {
+        check(name)?;
+        let directory = self.paths.names();
+        // Nobody takes over the claim before the record says whose name it is.
+        let lock = lock(&directory)?;
+        let record = self.find(container)?;
+        if record.name == name {
+            return Err(Error::Invalid {
+                what: "container name",
+                why: format!("{name:?} is the name that the container has already"),
+            });
+        }
+        let alive = |owner: &str| has(&self.paths, owner, name);
+        if let Claim::Taken(owner) = claim_locked(&directory, name, &record.id, alive)? {
+            return Err(taken(name, &owner));
+        }
+        let renamed = self.change_locked(&record, &lock, |record| {
+            name.clone_into(&mut record.name);
+            Ok(())
+        });
+        // The claim that nobody has any more: the old name, or the new one after a failure.
+        let free = if renamed.is_ok() { &record.name } else { name };
+        if names::resolve(&directory, free)?.as_deref() == Some(record.id.as_str()) {
+            names::release(&directory, free)?;
+        }
+        renamed
+    }
 }
 
 /// Docker's rule; it also keeps a name from being a path.

@@ -3,10 +3,13 @@
 
 use std::path::PathBuf;
 
+use monitor::OnFailure;
 use serde::{Deserialize, Serialize};
 
 use super::config::ContainerConfig;
+use super::health::HealthConfig;
 use super::process::Resolved;
+use super::restarts::RestartPolicy;
 
 /// The version of [`Record`] that this program writes.
 pub(super) const RECORD_VERSION: u32 = 1;
@@ -22,10 +25,16 @@ pub struct Record {
     pub name: String,
     /// When it was created, RFC 3339.
     pub created: String,
+    /// Whether it lives below the run root alone, because it is removed at its end and runs from
+    /// its beginning.
+    pub ephemeral: bool,
     /// What was asked for.
     pub config: ContainerConfig,
     /// The process, merged from the image's words and the user's.
     pub process: Resolved,
+    /// How it is looked whether it is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthConfig>,
     /// The image, if it is made from one.
     pub image: Option<ImageFacts>,
     /// The overlays that make its root, the root's own first; empty for a writable directory.
@@ -53,6 +62,12 @@ pub struct Overlay {
 }
 
 impl Record {
+    /// Whether its monitor may start it again.
+    pub(super) fn may_restart(&self) -> bool {
+        let on_failure = self.health.as_ref().map(|health| health.on_failure);
+        self.config.restart != RestartPolicy::No || on_failure == Some(OnFailure::Restart)
+    }
+
     /// The first twelve digits of the id.
     pub fn short_id(&self) -> &str {
         self.id.get(..12).unwrap_or(&self.id)

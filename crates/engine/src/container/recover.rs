@@ -12,6 +12,7 @@ use super::find::RECORD;
 use super::launch::MONITOR;
 use super::oci_spec::cgroup_path;
 use super::record::Record;
+use super::restarts::RESTARTS;
 use crate::paths::UNFINISHED;
 use crate::{Engine, Error, Paths};
 
@@ -19,7 +20,17 @@ use crate::{Engine, Error, Paths};
 pub(super) const MONITOR_KILLED: &str = "the monitor of the container was killed";
 
 /// The documents in a run directory that only matter while the container runs.
-const OF_A_RUN: [&str; 3] = [MONITOR, "config.json", "attach.sock"];
+const OF_A_RUN: [&str; 6] = [
+    MONITOR,
+    "config.json",
+    "attach.sock",
+    monitor::HEALTH,
+    monitor::SENT,
+    RESTARTS,
+];
+
+/// What the record of a container is called that nobody shall find any more.
+pub(super) const FORGOTTEN: &str = "record.gone";
 
 /// How many run directories one command looks at by the way.
 const BY_THE_WAY: usize = 64;
@@ -78,11 +89,22 @@ pub(super) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Er
     release(paths, &charge, id)?;
     let home = paths.data_dir(id);
     if !home.join(RECORD).exists() {
-        let record = super::find::record(paths, id)?;
-        return remove_all(paths, charge, id, record.as_ref());
+        return remove_all(paths, charge, id);
     }
     date_the_end(&home.join("exit.json"))?;
+    if was_to_be_removed(&home)? {
+        return remove_all(paths, charge, id);
+    }
     charge.give_up()
+}
+
+/// Whether a container ran that is not to outlive its end.
+fn was_to_be_removed(home: &Path) -> Result<bool, Error> {
+    if !home.join("exit.json").exists() {
+        return Ok(false);
+    }
+    let record: Option<Record> = store::read_json(&home.join(RECORD))?;
+    Ok(record.is_some_and(|record| record.config.auto_remove))
 }
 
 /// Whether this is the record that was written at the start, for the worst.
@@ -109,18 +131,22 @@ fn date_the_end(path: &Path) -> Result<(), Error> {
 /// Removes everything of a container.
 pub(super) fn clear_away(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
     release(paths, &charge, id)?;
-    let record = super::find::record(paths, id)?;
-    remove_all(paths, charge, id, record.as_ref())
+    remove_all(paths, charge, id)
 }
 
 /// Lets nobody find a container that does not run any more: its record goes, then its name.
-pub(super) fn forget(
-    paths: &Paths,
-    charge: &Charge,
-    id: &str,
-    record: Option<&Record>,
-) -> Result<(), Error> {
-    store::remove_tree(&charge.directory().join(RECORD))?;
+pub(super) fn forget(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
+    let directory = charge.directory();
+    // Out of reach first, then read: nobody renames it any more.
+    let gone = directory.join(FORGOTTEN);
+    match std::fs::rename(directory.join(RECORD), &gone) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        moved => moved.map_err(|error| Error::io("moving the record in", directory, error))?,
+    }
+    free_name(paths, id, store::read_json(&gone)?)
+}
+
+fn free_name(paths: &Paths, id: &str, record: Option<Record>) -> Result<(), Error> {
     match record {
         Some(record) => free_claim(&paths.names(), &record.name, id),
         // It was not made as far as its record, but may have claimed a name.
@@ -129,12 +155,7 @@ pub(super) fn forget(
 }
 
 /// Removes everything of a container that was released. Nobody finds it from the first step on.
-pub(super) fn remove_all(
-    paths: &Paths,
-    charge: Charge,
-    id: &str,
-    record: Option<&Record>,
-) -> Result<(), Error> {
+pub(super) fn remove_all(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
     let (home, unfinished) = (paths.data_dir(id), paths.data_dir_unfinished(id));
     match std::fs::rename(&home, &unfinished) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -142,7 +163,11 @@ pub(super) fn remove_all(
         Err(_) => store::remove_tree(&unfinished).and_then(|()| store::remove_tree(&home))?,
         Ok(()) => {}
     }
-    forget(paths, &charge, id, record)?;
+    // From here on the name in it does not change.
+    match store::read_json(&unfinished.join(RECORD))? {
+        Some(record) => free_name(paths, id, Some(record))?,
+        None => forget(paths, &charge, id)?,
+    }
     store::remove_tree(&unfinished)?;
     charge.give_up()
 }

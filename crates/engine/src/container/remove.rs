@@ -16,9 +16,14 @@ impl Engine {
     pub fn remove(&self, name: &str, force: bool) -> Result<Record, Error> {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
+        if force {
+            self.keep_ended(&record)?;
+        }
         if force && matches!(live.status, Status::Running | Status::Paused) {
             let watch = Watch::new(self, &record);
-            self.kill_and_wait(&record, &live, watch)?;
+            self.kill_and_wait(&record, &live, watch, "rm")?;
+        } else if force && live.status == Status::Restarting {
+            self.stop(&record.id, None, None)?;
         }
         if find::record(&self.paths, &record.id)?.is_none() {
             // It was to be removed at its end, and somebody else did.

@@ -15,7 +15,8 @@ impl Engine {
     /// container stays then, unless it is to be removed at its end.
     pub fn run(&self, config: ContainerConfig, streams: Option<Streams>) -> Result<Started, Error> {
         let images = self.image_store();
-        let prepared = self.prepare_creation(config, &images)?;
+        let ephemeral = config.auto_remove;
+        let prepared = self.prepare_creation(config, &images, ephemeral)?;
         let charge = self.new_charge(prepared.id())?;
         let made = self
             .spawn_monitor(prepared.config(), &charge, prepared.id())

@@ -17,6 +17,8 @@ pub enum Status {
     Running,
     /// Its processes stand still.
     Paused,
+    /// Its process ended, and is about to be started again.
+    Restarting,
     /// Its process ended.
     Exited,
 }
@@ -40,6 +42,12 @@ pub enum Operation {
     Unpause,
     /// Remove it.
     Remove,
+    /// Show what it uses.
+    Stats,
+    /// Show its processes.
+    Top,
+    /// Use its namespaces.
+    Enter,
 }
 
 /// What the table says.
@@ -56,19 +64,25 @@ pub(crate) enum Verdict {
 impl Status {
     /// Whether `operation` is legal in this status.
     pub(crate) fn judge(self, operation: Operation) -> Verdict {
-        use Operation::{Attach, Exec, Kill, Pause, Remove, Start, Stop, Unpause};
-        use Status::{Created, Exited, Paused, Running};
+        use Operation::{
+            Attach, Enter, Exec, Kill, Pause, Remove, Start, Stats, Stop, Top, Unpause,
+        };
+        use Status::{Created, Exited, Paused, Restarting, Running};
         match (operation, self) {
             (Start | Remove, Created | Exited)
-            | (Stop | Kill | Attach, Running | Paused)
+            | (Stop | Kill | Attach | Stats | Top | Enter, Running | Paused)
             | (Exec | Pause, Running)
+            | (Stop, Restarting)
             | (Unpause, Paused) => Verdict::Go,
-            (Start, Running) | (Stop, Created | Exited) => Verdict::Nothing,
+            (Start, Running | Restarting) | (Stop, Created | Exited) => Verdict::Nothing,
             (Start, Paused)
-            | (Kill | Attach | Unpause, Created | Exited)
+            | (Kill | Attach | Unpause | Stats | Top | Enter, Created | Exited)
             | (Exec | Pause, Created | Paused | Exited)
             | (Unpause, Running)
-            | (Remove, Running | Paused) => Verdict::Conflict,
+            | (Remove, Running | Paused | Restarting)
+            | (Kill | Attach | Exec | Pause | Unpause | Stats | Top | Enter, Restarting) => {
+                Verdict::Conflict
+            }
         }
     }
 
@@ -88,12 +102,18 @@ impl Status {
         }
     }
 
+    /// Whether somebody is beside it, so that `ps` shows it.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+
     /// Docker's word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
         }
     }
@@ -105,6 +125,7 @@ impl fmt::Display for Status {
             Self::Created => "not started yet",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::Restarting => "restarting",
             Self::Exited => "not running",
         })
     }
@@ -121,6 +142,9 @@ impl fmt::Display for Operation {
             Self::Pause => "pause",
             Self::Unpause => "unpause",
             Self::Remove => "remove",
+            Self::Stats => "show what is used by",
+            Self::Top => "show the processes of",
+            Self::Enter => "enter",
         })
     }
 }

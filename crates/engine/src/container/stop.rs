@@ -6,26 +6,41 @@ use super::charge::Charge;
 use super::kill::KILL;
 use super::live::{Live, look};
 use super::record::Record;
+use super::restarts::mark_stopped;
 use super::status::{Operation, Status};
 use super::wait::Watch;
 use crate::{Engine, Error};
 
 /// Docker's patience, in seconds.
-const TIMEOUT: i64 = 10;
+pub(super) const TIMEOUT: i64 = 10;
 
 impl Engine {
     /// Stops a container. `timeout` is in seconds, negative for ever; its own, or 10, without.
+    /// `signal` takes the place of its own.
     ///
     /// # Errors
     /// [`Error::NoSuchContainer`]; a runtime that cannot signal it.
-    pub fn stop(&self, name: &str, timeout: Option<i64>) -> Result<Record, Error> {
+    pub fn stop(
+        &self,
+        name: &str,
+        timeout: Option<i64>,
+        signal: Option<i32>,
+    ) -> Result<Record, Error> {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
         if !live.status.require(Operation::Stop, &record.name)? {
             return Ok(record);
         }
+        self.keep_ended(&record)?;
         let mut watch = Watch::new(self, &record);
-        self.signal(&record, &live, record.process.stop_signal)?;
+        if live.status == Status::Restarting {
+            // The monitor looks at the mark when somebody connects.
+            watch.wait(None)?;
+            Charge::wait_until_free(&self.paths, &record.id)?;
+            return Ok(record);
+        }
+        let signal = signal.unwrap_or(record.process.stop_signal);
+        self.signal(&record, &live, signal, "stop")?;
         if live.status == Status::Paused {
             // It cannot obey while it stands still.
             self.unpause(&record.id)?;
@@ -33,11 +48,19 @@ impl Engine {
         let timeout = timeout.or(record.config.stop_timeout).unwrap_or(TIMEOUT);
         let patience = u64::try_from(timeout).ok().map(Duration::from_secs);
         if watch.wait(patience)?.is_none() {
-            self.kill_and_wait(&record, &live, watch)?;
+            self.kill_and_wait(&record, &live, watch, "stop")?;
         }
         // The monitor tells the end first, and then releases what the container held.
         Charge::wait_until_free(&self.paths, &record.id)?;
         Ok(record)
+    }
+
+    /// Sees to it that nobody starts a container again that its user ends.
+    pub(super) fn keep_ended(&self, record: &Record) -> Result<(), Error> {
+        match record.may_restart() {
+            true => mark_stopped(&self.paths, record),
+            false => Ok(()),
+        }
     }
 
     /// Kills a container and waits for its end.
@@ -46,8 +69,9 @@ impl Engine {
         record: &Record,
         live: &Live,
         mut watch: Watch<'_>,
+        by: &str,
     ) -> Result<(), Error> {
-        self.signal(record, live, KILL)?;
+        self.signal(record, live, KILL, by)?;
         match watch.wait(None) {
             // It was removed at its end.
             Err(Error::NoSuchContainer { .. }) => Ok(()),

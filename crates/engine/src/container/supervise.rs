@@ -3,11 +3,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use super::charge::Charge;
 use super::find::{self, RECORD};
-use super::launch::MONITOR;
+use super::launch::{self, MONITOR};
 use super::recover;
+use super::restarts::{self, RestartPolicy, Restarts, stopped_mark};
 use crate::{Error, Paths};
 
 /// Runs the monitor of the container `id` below these roots. `starter` is the socket to whoever
@@ -39,9 +41,88 @@ pub fn supervise(
     let Some(config) = store::read_json(&charge.directory().join(MONITOR))? else {
         return Ok(());
     };
-    let mut ended = monitor::run(&config, starter).map_err(failed)?;
-    let released = release(&paths, charge, id, || ended.tell().map_err(failed));
+    let Some(mut ended) = lives(&paths, &charge, &config, starter)? else {
+        return recover::clear_up(&paths, charge, id);
+    };
+    let tell = || ended.tell().map_err(failed);
+    let released = release(&paths, charge, id, config.removes, tell);
     ended.take_leave().map_err(failed).and(released)
+}
+
+/// The container's lives, one after the other, until one is the last: how that one ended, or
+/// `None` when everybody was told of it already.
+fn lives(
+    paths: &Paths,
+    charge: &Charge,
+    config: &monitor::Config,
+    starter: OwnedFd,
+) -> Result<Option<monitor::Ended>, Error> {
+    let failed = |source| Error::Monitor {
+        name: config.id.clone(),
+        source,
+    };
+    let mut plan = restarts::Plan::new();
+    let mut starter = Some(starter);
+    loop {
+        let is_first = starter.is_some();
+        let mut ended = monitor::run(config, starter.take()).map_err(failed)?;
+        let Some(pause) = next(paths, &ended, config, &mut plan, is_first)? else {
+            return Ok(Some(ended));
+        };
+        let mut document = Restarts {
+            count: plan.count(),
+            waiting: true,
+        };
+        document.write(charge.directory())?;
+        // Whoever is too slow to hear it now finds it in the log.
+        let told = ended.tell().map_err(failed);
+        let code = ended.code;
+        drop(ended);
+        let root = paths.run_containers();
+        match runtime::release(&root, &config.id) {
+            Ok(_) | Err(runtime::Error::NotFound { .. }) => {}
+            Err(source) => {
+                let name = config.id.clone();
+                return Err(Error::Runtime { name, source });
+            }
+        }
+        told?;
+        sys::heap::release_unused();
+        let is_over = || stopped_mark(paths, &config.id).exists();
+        if !monitor::pause(charge.directory(), pause, code, is_over).map_err(failed)? {
+            return Ok(None);
+        }
+        if let Some(path) = &config.exit_path {
+            launch::expect_the_worst(path)?;
+        }
+        document.waiting = false;
+        document.write(charge.directory())?;
+        plan.begin();
+    }
+}
+
+/// How long to wait before the next life, if there is one. The policy may have been changed.
+fn next(
+    paths: &Paths,
+    ended: &monitor::Ended,
+    config: &monitor::Config,
+    plan: &mut restarts::Plan,
+    is_first: bool,
+) -> Result<Option<Duration>, Error> {
+    if config.removes || (is_first && !ended.began) {
+        return Ok(None);
+    }
+    let Some(record) = find::record(paths, &config.id)? else {
+        return Ok(None);
+    };
+    let policy = record.config.restart;
+    if policy == RestartPolicy::No && !ended.restarts {
+        return Ok(None);
+    }
+    if stopped_mark(paths, &config.id).exists() {
+        return Ok(None);
+    }
+    Ok(plan.after(policy, ended.code, ended.restarts))
 }
 
 /// Lets nobody find a container that is not to stay, then has everybody told, and then takes the
@@ -50,15 +131,19 @@ fn release(
     paths: &Paths,
     charge: Charge,
     id: &str,
+    removes: bool,
     tell: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     if paths.data_dir(id).join(RECORD).exists() {
         let told = tell();
-        return recover::clear_up(paths, charge, id).and(told);
+        let cleared = match removes {
+            true => recover::clear_away(paths, charge, id),
+            false => recover::clear_up(paths, charge, id),
+        };
+        return cleared.and(told);
     }
-    let record = find::record(paths, id)?;
-    recover::forget(paths, &charge, id, record.as_ref())?;
+    recover::forget(paths, &charge, id)?;
     let told = tell();
     recover::release(paths, &charge, id)?;
-    recover::remove_all(paths, charge, id, record.as_ref()).and(told)
+    recover::remove_all(paths, charge, id).and(told)
 }

@@ -65,7 +65,7 @@ impl<'a> Watch<'a> {
         loop {
             let live = look(&self.engine.paths, self.record)?;
             match (live.status, live.exit) {
-                (Status::Running | Status::Paused, _) => {}
+                (status, _) if status.is_up() => {}
                 (_, Some(exit)) => return Ok(Some(exit.code)),
                 // Removed at its end, which was not heard.
                 (_, None) => return self.missing(),

@@ -14,9 +14,10 @@ use sys::signals::{SignalSet, signalfd};
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::{self, FileFormat, FileLog};
 use crate::farewell::Farewell;
 use crate::protocol::{FromMonitor, PAYLOAD_MAX};
-use crate::{Log, socket, streams};
+use crate::{socket, streams};
 
 /// How a shell is run below a monitor's loop.
 #[derive(Clone, Copy, Default)]
@@ -49,11 +50,12 @@ impl Monitored {
             .unwrap();
         let listener = socket::bind_in(scratch.path()).unwrap();
         let path = scratch.path().join("log");
-        let log = JsonFile::open(&Log {
+        let log = Log::open(&config::Log::File(FileLog {
             path,
+            format: FileFormat::Json,
             max_size: None,
             max_files: 1,
-        })
+        }))
         .unwrap();
         let (process, streams) = spawn(script, setting);
         let (tell, ended) = channel();
@@ -63,9 +65,10 @@ impl Monitored {
                 streams,
                 stdin_once: setting.stdin_once,
                 listener,
-                starter: theirs,
+                starter: Some(theirs),
                 signals: signalfd(&SignalSet::of(&[])).unwrap(),
                 log: Some(log),
+                health: None,
             })
             .unwrap();
             let exit = event_loop.run().unwrap();
@@ -253,6 +256,24 @@ fn output_without_clients_is_all_in_the_log() {
     let log = monitored.end();
     let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     assert!(log == expected + "last", "{} bytes", log.len());
+}
+
+#[test]
+fn a_line_that_an_output_ends_in_is_logged() {
+    let script = "printf begun; exec 1>&- 2>&-; read x";
+    let setting = Setting {
+        open_stdin: true,
+        ..Setting::default()
+    };
+    let attach = FromClient::Attach {
+        stdin: true,
+        stdout: true,
+        stderr: false,
+    };
+    let monitored = Monitored::start(script, setting, &[attach]);
+    monitored.starter().hear_until("begun");
+    monitored.starter().say(&FromClient::Stdin(b"\n"));
+    assert!(monitored.end().contains("begun"));
 }
 
 #[test]

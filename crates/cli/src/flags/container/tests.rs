@@ -60,7 +60,7 @@ fn everything_that_can_be_said_arrives() {
     assert_eq!(config.namespaces.user, Sharing::Host);
     assert_eq!(config.entrypoint, Some(vec!["/e".to_owned()]));
     assert_eq!(config.seccomp, Seccomp::Unconfined);
-    assert_eq!(config.log, LogDriver::None);
+    assert_eq!(config.log, engine::LogDriver::None);
     assert_eq!(config.time_offsets["boottime"].secs, -5);
     assert!(config.volumes[0].read_only && config.init && config.read_only);
 }
@@ -72,25 +72,6 @@ fn an_empty_entry_point_takes_the_images_away() {
         Some(Vec::new())
     );
     assert_eq!(config(&["host"]).unwrap().entrypoint, None);
-}
-
-#[test]
-fn logs_are_rotated_only_with_a_size() {
-    let config = config(&[
-        "--log-opt",
-        "max-size=1m",
-        "--log-opt",
-        "max-file=3",
-        "host",
-    ])
-    .unwrap();
-    let expected = LogDriver::JsonFile {
-        max_size: Some(1 << 20),
-        max_files: 3,
-    };
-    assert_eq!(config.log, expected);
-    assert!(super::log(None, &["max-file=3".to_owned()]).is_err());
-    assert!(super::log(None, &["mode=blocking".to_owned()]).is_err());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Docker's `json-file` log: one JSON object a line, `{"log":…,"stream":…,"time":…}`, in a file
-//! that is rotated by size. Encoding and files; what an entry is, is decided in `output.rs`.
+//! A log in files that are rotated by size: Docker's `json-file`, one object a line,
+//! `{"log":…,"stream":…,"time":…}`, or Kubernetes' form, `TIME STREAM F|P TEXT`.
 //!
 //! Bytes that are not UTF-8 become U+FFFD, one for each byte, as Docker's own encoder does
 //! (moby `daemon/logger/jsonfilelog/jsonlog`): JSON has no other way. Only clients see them.
@@ -8,60 +8,71 @@ use std::fmt;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use rustix::fs::{Mode, OFlags, fstat, open, rename};
 use rustix::io::{Errno, write};
 use store::time::Rfc3339;
 
-use crate::{Error, Log};
+use super::Entry;
+use crate::Error;
+use crate::config::{FileFormat, FileLog};
 
 /// Bytes gathered before they are written; what is read in one go mostly needs one write.
 const BUFFER: usize = 16 * 1024;
 
-/// Longer than any time and any escape.
-const FORMATTED_MAX: usize = 40;
-
-/// One entry of a log.
-pub(crate) struct Entry<'a> {
-    /// "stdout" or "stderr".
-    pub(crate) stream: &'static str,
-    /// The line without its newline, or a part of one that is too long.
-    pub(crate) text: &'a [u8],
-    /// Whether the line ends here.
-    pub(crate) ends_line: bool,
-    /// When the line began to arrive.
-    pub(crate) time: SystemTime,
-}
+/// Longer than any time with what follows it, and any escape.
+const FORMATTED_MAX: usize = 50;
 
 /// An open log.
-pub(crate) struct JsonFile {
-    settings: Log,
+pub(crate) struct LogFile {
+    settings: FileLog,
     file: OwnedFd,
     /// Bytes in the file and in the buffer.
     size: u64,
     buffer: Vec<u8>,
+    lost: u64,
 }
 
-impl JsonFile {
+impl LogFile {
     /// Opens the log, appending to what an earlier run of the container left.
-    pub(crate) fn open(settings: &Log) -> Result<JsonFile, Error> {
+    pub(crate) fn open(settings: &FileLog) -> Result<LogFile, Error> {
         let opened = open_file(&settings.path, OFlags::APPEND)
             .and_then(|file| Ok((fstat(&file)?.st_size.cast_unsigned(), file)));
         let (size, file) = opened.map_err(|errno| failure("opening", &settings.path, errno))?;
-        Ok(JsonFile {
+        Ok(LogFile {
             settings: settings.clone(),
             file,
             size,
             buffer: Vec::with_capacity(BUFFER),
+            lost: 0,
         })
     }
 
-    /// Adds an entry, to be written at the next [`JsonFile::flush`] at the latest.
+    /// Adds an entry, to be written at the next [`LogFile::flush`] at the latest.
     pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         if self.settings.max_size.is_some_and(|max| self.size >= max) {
             self.rotate()?;
         }
+        match self.settings.format {
+            FileFormat::Json => self.add_json(entry),
+            FileFormat::Kubernetes => self.add_kubernetes(entry),
+        }
+    }
+
+    /// How many bytes could not be written.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn add_kubernetes(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
+        let (time, stream) = (Rfc3339(entry.time), entry.stream);
+        let tag = if entry.ends_line { 'F' } else { 'P' };
+        self.put_formatted(format_args!("{time} {stream} {tag} "))?;
+        self.put(entry.text)?;
+        self.put(b"\n")
+    }
+
+    fn add_json(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         self.put(b"{\"log\":\"")?;
         self.put_escaped(entry.text)?;
         if entry.ends_line {
@@ -76,8 +87,9 @@ impl JsonFile {
 
     /// Writes what is in the buffer.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        let written = write_all(&self.file, &self.buffer);
+        let (written, left) = write_all(&self.file, &self.buffer);
         // What could not be written is lost rather than written twice.
+        self.lost += left as u64;
         self.buffer.clear();
         written.map_err(|errno| failure("writing", &self.settings.path, errno))
     }
@@ -188,15 +200,16 @@ fn open_file(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     open(path, flags, Mode::RUSR | Mode::WUSR | Mode::RGRP)
 }
 
-fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+/// Writes all there is room for; gives back how many bytes are left.
+fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> (Result<(), Errno>, usize) {
     while !bytes.is_empty() {
         match write(file, bytes) {
             Ok(written) => bytes = &bytes[written..],
             Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
+            Err(errno) => return (Err(errno), bytes.len()),
         }
     }
-    Ok(())
+    (Ok(()), 0)
 }
 
 fn failure(operation: &'static str, path: &Path, errno: Errno) -> Error {
@@ -210,6 +223,7 @@ fn failure(operation: &'static str, path: &Path, errno: Errno) -> Error {
 #[cfg(test)]
 mod tests {
     use std::fs::read_to_string;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -220,9 +234,10 @@ mod tests {
             .unwrap()
     }
 
-    fn settings(directory: &Path, max_size: Option<u64>, max_files: u32) -> Log {
-        Log {
+    fn settings(directory: &Path, max_size: Option<u64>, max_files: u32) -> FileLog {
+        FileLog {
             path: directory.join("container.log"),
+            format: FileFormat::Json,
             max_size,
             max_files,
         }
@@ -241,7 +256,7 @@ mod tests {
     fn written(text: &[u8]) -> String {
         let directory = scratch();
         let settings = settings(directory.path(), None, 1);
-        let mut log = JsonFile::open(&settings).unwrap();
+        let mut log = LogFile::open(&settings).unwrap();
         log.add(&entry(text)).unwrap();
         log.flush().unwrap();
         let line = read_to_string(&settings.path).unwrap();
@@ -284,7 +299,7 @@ mod tests {
         let every_byte: Vec<u8> = (0..=255).collect();
         let directory = scratch();
         let settings = settings(directory.path(), None, 1);
-        let mut log = JsonFile::open(&settings).unwrap();
+        let mut log = LogFile::open(&settings).unwrap();
         log.add(&entry(&every_byte)).unwrap();
         log.add(&Entry {
             ends_line: false,
@@ -305,10 +320,46 @@ mod tests {
     }
 
     #[test]
+    fn kubernetes_lines_keep_every_byte() {
+        let directory = scratch();
+        let settings = FileLog {
+            format: FileFormat::Kubernetes,
+            ..settings(directory.path(), None, 1)
+        };
+        let mut log = LogFile::open(&settings).unwrap();
+        log.add(&entry(b"a\xff\"b")).unwrap();
+        log.add(&Entry {
+            ends_line: false,
+            ..entry(b"part")
+        })
+        .unwrap();
+        log.flush().unwrap();
+        let bytes = std::fs::read(&settings.path).unwrap();
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        assert!(lines.next().unwrap().ends_with(b"Z stdout F a\xff\"b"));
+        assert!(lines.next().unwrap().ends_with(b"Z stdout P part"));
+    }
+
+    #[test]
+    fn a_full_disk_loses_entries_and_counts_them() {
+        let settings = FileLog {
+            path: "/dev/full".into(),
+            ..settings(Path::new("/"), None, 1)
+        };
+        let mut log = LogFile::open(&settings).unwrap();
+        log.add(&entry(b"text")).unwrap();
+        assert!(log.flush().is_err());
+        assert!(log.lost() > 4);
+        // The next one is tried all the same.
+        log.add(&entry(b"text")).unwrap();
+        assert!(log.flush().is_err());
+    }
+
+    #[test]
     fn a_full_file_is_rotated_and_the_oldest_is_dropped() {
         let directory = scratch();
         let settings = settings(directory.path(), Some(1), 3);
-        let mut log = JsonFile::open(&settings).unwrap();
+        let mut log = LogFile::open(&settings).unwrap();
         for text in [b"1", b"2", b"3", b"4"] {
             log.add(&entry(text)).unwrap();
         }
@@ -331,7 +382,7 @@ mod tests {
     fn with_one_file_to_keep_a_full_one_is_emptied() {
         let directory = scratch();
         let settings = settings(directory.path(), Some(1), 1);
-        let mut log = JsonFile::open(&settings).unwrap();
+        let mut log = LogFile::open(&settings).unwrap();
         log.add(&entry(b"1")).unwrap();
         log.add(&entry(b"2")).unwrap();
         log.flush().unwrap();
@@ -348,7 +399,7 @@ mod tests {
         let directory = scratch();
         let settings = settings(directory.path(), Some(10), 2);
         std::fs::write(&settings.path, "0123456789").unwrap();
-        JsonFile::open(&settings)
+        LogFile::open(&settings)
             .unwrap()
             .add(&entry(b"new"))
             .unwrap();
