@@ -154,6 +154,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "search" => with(verb, words, |args| search::search(&args, context)),
         "images" => with(verb, words, |args| images::images(args, context)),
         "rmi" => with(verb, words, |args| rmi::rmi(args, context)),
+        "system" => system::system(words, context),
         "image" => image::image(words, context),
         "info" => with(verb, words, |args| info::info(args, context)),
         "version" => with(verb, words, version::version),

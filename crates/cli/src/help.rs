@@ -63,6 +63,7 @@ One primitive alone:
 
 wharf:
   info      Show what this machine can do
+  system    Show what takes room, and check the store of images
   version   Show the version
   help      Show this page, or a command's
 
@@ -122,6 +123,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "logout" => login::LogoutArgs::command(),
         "search" => search::Args::command(),
         "images" => images::Args::command(),
+        "system" => system::Args::command(),
         "image" => image::Args::command(),
         "rmi" => rmi::Args::command(),
         "info" => info::Args::command(),

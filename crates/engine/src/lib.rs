@@ -17,8 +17,8 @@ pub use container::*;
 pub use error::Error;
 pub use host::Host;
 pub use images::{
-    CommitRequest, ContainerChange, HistoryLine, ImageInspection, ImageSummary, ImportRequest,
-    PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
+    CommitRequest, ContainerChange, DiskLine, HistoryLine, ImageInspection, ImageSummary,
+    ImportRequest, LayerLine, PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
 };
 pub use info::Info;
 pub use kind::Kind;

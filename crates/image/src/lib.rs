@@ -18,6 +18,7 @@
 
 pub mod archive;
 mod changes;
+mod check;
 mod content;
 mod decompress;
 mod digest;
@@ -29,6 +30,7 @@ mod index;
 mod layer;
 mod lease;
 mod list;
+mod look;
 mod make;
 mod merged;
 mod pack;
@@ -50,12 +52,14 @@ mod walk;
 mod workers;
 
 pub use changes::{Change, ChangeKind, changes};
+pub use check::{Damage, Verified};
 pub use content::{Exclusive, Images, Shared};
 pub use decompress::Compression;
 pub use digest::Digest;
 pub use error::Error;
 pub use from_host::FromHost;
 pub use list::{Found, Image, NamedBy};
+pub use look::{Appearance, Large, Usage, What, appearances, effects, usage};
 pub use make::{NewImage, Top, export};
 pub use merged::Effect;
 pub use platform::{NoPlatform, Platform};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::content::Exclusive;
+use crate::content::{Exclusive, Images};
 use crate::list::{Found, Image, NamedBy};
 use crate::scratch::Scratch;
 use crate::{Digest, Error, Reference, host, index, lease, pull, usage};
@@ -27,6 +27,37 @@ pub struct Removal {
 struct Parts {
     blobs: BTreeSet<PathBuf>,
     layers: BTreeSet<PathBuf>,
+}
+
+impl Images {
+    /// Everything in the store that an image consists of.
+    ///
+    /// # Errors
+    /// When its manifest is damaged.
+    pub fn paths_of(&self, image: &Image) -> Result<Vec<PathBuf>, Error> {
+        let parts = self.parts_of(std::slice::from_ref(image))?;
+        Ok(parts.blobs.into_iter().chain(parts.layers).collect())
+    }
+
+    fn parts_of(&self, images: &[Image]) -> Result<Parts, Error> {
+        let mut parts = Parts::default();
+        for image in images {
+            let manifest = self.read_manifest(&image.manifest)?;
+            parts
+                .blobs
+                .extend([self.blob(&image.manifest), self.blob(&image.id)]);
+            let index = image.index.iter();
+            parts.blobs.extend(index.map(|digest| self.blob(digest)));
+            for layer in &manifest.layers {
+                parts.blobs.insert(self.blob(&layer.digest.parse()?));
+            }
+            let layers = image.diff_ids.iter();
+            parts
+                .layers
+                .extend(layers.map(|diff_id| self.layer(diff_id)));
+        }
+        Ok(parts)
+    }
 }
 
 impl Exclusive<'_> {
@@ -55,7 +86,7 @@ impl Exclusive<'_> {
             entry.digest != manifest || !(is_gone || index::name(entry).is_some_and(named))
         });
         let candidates = match is_gone {
-            true => self.parts(std::slice::from_ref(image))?,
+            true => self.images.parts_of(std::slice::from_ref(image))?,
             false => Parts::default(),
         };
         self.write_index(&index)?;
@@ -116,7 +147,7 @@ impl Exclusive<'_> {
 
     /// Removes those of the candidates that nobody uses.
     fn free(&self, candidates: Parts, in_use: &[PathBuf]) -> Result<Removal, Error> {
-        let used = self.parts(&self.images.list()?)?;
+        let used = self.images.parts_of(&self.images.list()?)?;
         let protected = lease::protected(self.images)?;
         let is_free = |path: &PathBuf, used: &BTreeSet<PathBuf>| {
             let name = path.file_name().and_then(|name| name.to_str());
@@ -139,30 +170,6 @@ impl Exclusive<'_> {
             }
         }
         Ok(removal)
-    }
-
-    /// Everything that images consist of.
-    fn parts(&self, images: &[Image]) -> Result<Parts, Error> {
-        let mut parts = Parts::default();
-        for image in images {
-            let manifest = self.images.read_manifest(&image.manifest)?;
-            parts.blobs.extend([
-                self.images.blob(&image.manifest),
-                self.images.blob(&image.id),
-            ]);
-            let index = image.index.iter();
-            parts
-                .blobs
-                .extend(index.map(|digest| self.images.blob(digest)));
-            for layer in &manifest.layers {
-                parts.blobs.insert(self.images.blob(&layer.digest.parse()?));
-            }
-            let layers = image.diff_ids.iter();
-            parts
-                .layers
-                .extend(layers.map(|diff_id| self.images.layer(diff_id)));
-        }
-        Ok(parts)
     }
 }
 

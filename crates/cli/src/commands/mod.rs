@@ -37,6 +37,7 @@ pub(crate) mod search;
 pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod stop;
+pub(crate) mod system;
 pub(crate) mod tag;
 pub(crate) mod top;
 pub(crate) mod unshare;

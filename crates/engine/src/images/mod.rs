@@ -3,6 +3,7 @@
 
 mod base;
 mod change;
+mod check;
 mod commit;
 mod diff;
 mod export;
@@ -11,6 +12,7 @@ mod import;
 mod inspect;
 mod list;
 mod local;
+mod look;
 mod pull;
 mod push;
 mod remove;
@@ -18,11 +20,13 @@ mod save;
 mod tag;
 
 pub(crate) use base::{Base, base};
+pub use check::DiskLine;
 pub use commit::CommitRequest;
 pub use diff::ContainerChange;
 pub use import::ImportRequest;
 pub use inspect::{HistoryLine, ImageInspection};
 pub use list::ImageSummary;
+pub use look::LayerLine;
 pub use pull::{PullRequest, PullResult};
 pub use push::{PushRequest, PushResult};
 pub use remove::RemovedImage;

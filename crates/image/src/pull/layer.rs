@@ -206,12 +206,10 @@ impl Pulling<'_> {
         let mut kept = None;
         loop {
             let mut chunk = kept.take().unwrap_or_else(|| sender.chunk());
-            if chunk
-                .fill(|buffer| from.read(buffer))
-                .map_err(PassError::Stream)?
-                == 0
-            {
-                return Ok(());
+            // What came before a failure is kept: the next pull goes on behind it.
+            let outcome = chunk.fill(|buffer| from.read(buffer));
+            if chunk.bytes().is_empty() {
+                return outcome.map(drop).map_err(PassError::Stream);
             }
             if self.stop.load(Ordering::Relaxed) {
                 return Err(PassError::Ours(Error::Stopped));
@@ -225,6 +223,7 @@ impl Pulling<'_> {
                     .map_err(|_| PassError::Ours(Error::Stopped))?,
                 None => kept = Some(chunk),
             }
+            outcome.map_err(PassError::Stream)?;
         }
     }
 

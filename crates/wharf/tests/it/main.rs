@@ -8,6 +8,8 @@
 )]
 
 mod archives;
+mod bad_input;
+mod bad_registry;
 mod bundle;
 mod config;
 mod crash;
@@ -18,6 +20,7 @@ mod layout;
 mod lifecycle;
 mod limits;
 mod lives;
+mod look;
 mod mounts;
 mod namespaces;
 mod net_devices;

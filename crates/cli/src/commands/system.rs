@@ -1,0 +1,46 @@
+//! `wharf system …`: what takes room, and whether it is whole.
+
+mod check;
+mod df;
+
+use clap::CommandFactory;
+
+use crate::context::Context;
+use crate::dispatch::with;
+use crate::exit_code::Failure;
+use crate::output;
+
+/// Show what takes room on the disk, and check the store of images
+#[derive(Debug, clap::Parser)]
+#[command(name = "system", subcommand_required = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Check every digest and reference of the store of images
+    Check(check::Args),
+    /// Show what takes room on the disk
+    Df(df::Args),
+}
+
+/// Runs the verb in the first word.
+pub(crate) fn system(words: &[String], context: &Context) -> Result<i32, Failure> {
+    let (verb, rest) = words
+        .split_first()
+        .map_or(("", words), |(verb, rest)| (verb.as_str(), rest));
+    match verb {
+        "check" => with("system check", rest, |args| check::check(&args, context)),
+        "df" => with("system df", rest, |args| df::df(&args, context)),
+        "" | "--help" | "-h" => {
+            let mut command = Args::command().bin_name("wharf system");
+            output::print(&command.render_help().to_string());
+            Ok(0)
+        }
+        other => Err(Failure::usage(format!(
+            "unknown command: system {other}\nSee 'wharf system --help'."
+        ))),
+    }
+}
