@@ -22,8 +22,10 @@ const POLICIES: [(&str, u32); 7] = [
     ("SCHED_BATCH", 3),
     ("SCHED_ISO", 4),
     ("SCHED_IDLE", 5),
-    ("SCHED_DEADLINE", 6),
+    ("SCHED_DEADLINE", DEADLINE),
 ];
+
+const DEADLINE: u32 = 6;
 
 const FLAGS: [(&str, u64); 7] = [
     ("SCHED_FLAG_RESET_ON_FORK", 0x01),
@@ -67,6 +69,8 @@ pub(crate) struct Scheduling {
     /// Processors before and after the process is in its cgroup.
     initial: Option<CpuSet>,
     last: Option<CpuSet>,
+    /// Whether it may run on all processors of its cgroup otherwise, not only on the caller's.
+    is_set_free: bool,
 }
 
 /// What a process sets for itself.
@@ -84,6 +88,7 @@ impl Scheduling {
             io: process.io_priority.as_ref().map(io_priority).transpose()?,
             initial: None,
             last: None,
+            is_set_free: true,
         })
     }
 
@@ -119,9 +124,11 @@ impl Scheduling {
     pub(crate) fn apply(&self, pid: Pid) -> Result<(), Fault> {
         if let Some(scheduler) = &self.scheduler {
             sched_setattr(pid, scheduler).doing(|| {
-                "setting process.scheduler (real-time policies and low nice values need \
-                 CAP_SYS_NICE, and real-time run time of the cgroup)"
-                    .to_owned()
+                let needs = match scheduler.policy {
+                    DEADLINE => "process scheduler can't be used together with AllowedCPUs",
+                    _ => "needs CAP_SYS_NICE, and a real-time policy such run time of the cgroup",
+                };
+                format!("setting process.scheduler ({needs})")
             })?;
         }
         if let Some((class, level)) = self.io {
@@ -129,11 +136,17 @@ impl Scheduling {
                 "setting process.ioPriority (IOPRIO_CLASS_RT needs CAP_SYS_NICE)".into()
             })?;
         }
-        if let Some(last) = &self.last {
-            sched_setaffinity(Some(pid), last)
-                .doing(|| "setting process.execCPUAffinity.final".to_owned())?;
+        match &self.last {
+            Some(last) => sched_setaffinity(Some(pid), last)
+                .doing(|| "setting process.execCPUAffinity.final".to_owned()),
+            None if self.is_set_free => {
+                // The kernel leaves out what the cgroup has not. What cannot be set free runs
+                // where the caller does.
+                let _ = sched_setaffinity(Some(pid), &all_processors());
+                Ok(())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -231,6 +244,12 @@ fn io_priority(asked: &IoPriority) -> Result<(u8, u8), Error> {
     Ok((class, level))
 }
 
+fn all_processors() -> CpuSet {
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|number| set.set(number));
+    set
+}
+
 fn processors(key: &str, list: &str) -> Result<CpuSet, Error> {
     let key = format!("process.execCPUAffinity.{key}");
     let numbers = id_list::parse(list).map_err(|why| invalid(&key, why))?;
@@ -245,14 +264,31 @@ fn processors(key: &str, list: &str) -> Result<CpuSet, Error> {
 }
 
 fn memory_policy(asked: &spec::runtime::MemoryPolicy) -> Result<(u32, Vec<u64>), Error> {
-    let mode = named("linux.memoryPolicy.mode", &asked.mode, &MEMORY_MODES)?;
+    // In runc's words, for whom its callers look.
+    let mode = named(
+        "linux.memoryPolicy.mode: invalid memory policy mode",
+        &asked.mode,
+        &MEMORY_MODES,
+    )?;
     let mode = asked.flags.iter().try_fold(mode, |mode, name| {
-        named("linux.memoryPolicy.flags", name, &MEMORY_FLAGS).map(|flag| mode | flag)
+        let key = "linux.memoryPolicy.flags: invalid memory policy flag";
+        named(key, name, &MEMORY_FLAGS).map(|flag| mode | flag)
     })?;
     let list = asked.nodes.as_deref();
     let nodes = list.map(id_list::parse).transpose();
-    let nodes = nodes.map_err(|why| invalid("linux.memoryPolicy.nodes", why))?;
-    Ok((mode, id_list::bits(&nodes.unwrap_or_default())))
+    let key = "linux.memoryPolicy.nodes: invalid memory policy node";
+    let nodes = nodes.map_err(|why| invalid(key, why))?;
+    let nodes = nodes.unwrap_or_default();
+    let takes_none = matches!(asked.mode.as_str(), "MPOL_DEFAULT" | "MPOL_LOCAL");
+    if takes_none && !nodes.is_empty() {
+        let why = format!(
+            "{} mode requires 0 nodes but got {}",
+            asked.mode,
+            nodes.len()
+        );
+        return Err(invalid("linux.memoryPolicy.nodes", why));
+    }
+    Ok((mode, id_list::bits(&nodes)))
 }
 
 /// The value of a name; the error lists what is possible.

@@ -11,6 +11,7 @@ use crate::init::parent::Launch;
 use crate::namespaces::{self, Namespaces};
 use crate::plan::{Bare, Plan};
 use crate::process::Process;
+use crate::scheduling::Scheduling;
 use crate::stdio::Stdio;
 
 /// What is wanted new.
@@ -74,6 +75,7 @@ pub fn unshare(request: &UnshareRequest) -> Result<Process, Error> {
             fresh_proc,
         }),
         dies_with_parent: true,
+        scheduling: Scheduling::default(),
         ..Plan::of_process(&process, namespaces)?
     };
     let launch = Launch {

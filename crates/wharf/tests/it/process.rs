@@ -104,6 +104,27 @@ fn one_more_process_runs_on_the_processors_that_it_names() {
     bundle.ok(&["delete", "--force", "box"]);
 }
 
+/// The caller's own processors are the caller's business, as with runc and crun.
+#[test]
+fn a_container_runs_on_all_processors_of_its_cgroup() {
+    if !is_root() {
+        return;
+    }
+    let bundle = bundle("grep Cpus_allowed_list /proc/self/status | cut -f2", |_| {});
+    let all = bundle.output();
+    if !all.contains(['-', ',']) {
+        println!("skipped: this machine has one processor");
+        return;
+    }
+    let command = bundle.command();
+    let mut pinned = std::process::Command::new("taskset");
+    pinned.args(["-c", "0"]).arg(command.get_program());
+    pinned.args(command.get_args());
+    pinned.args(bundle.words(&["run", "box"]));
+    let output = pinned.current_dir(bundle.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), all);
+}
+
 #[test]
 fn security_labels_need_their_module() {
     if !is_root() {
