@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use engine::{Engine, Host, Paths};
+use runtime::cgroup::Manager;
 
 use crate::exit_code::Failure;
 
@@ -57,21 +58,33 @@ impl Context {
         epoch.transpose().map_err(wrong)
     }
 
+    /// Where the caller's own systemd listens, if it has one.
+    pub(crate) fn user_bus(&self) -> Option<String> {
+        if let Some(address) = self.variable("DBUS_SESSION_BUS_ADDRESS") {
+            return Some(address.to_owned());
+        }
+        let named = self.variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let usual = || format!("/run/user/{}", rustix::process::geteuid().as_raw()).into();
+        let bus = named.unwrap_or_else(usual).join("bus");
+        bus.exists().then(|| format!("unix:path={}", bus.display()))
+    }
+
     /// Opens the engine.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
-        Ok(open(&self.data_root, &self.run_root)?)
+        let manager = Manager::of_host(self.user_bus().as_deref());
+        Ok(open(&self.data_root, &self.run_root, manager)?)
     }
 }
 
 /// Opens the engine over these roots.
-pub(crate) fn open(data: &Path, run: &Path) -> Result<Engine, engine::Error> {
+pub(crate) fn open(data: &Path, run: &Path, manager: Manager) -> Result<Engine, engine::Error> {
     let paths = Paths {
         data: data.to_owned(),
         run: run.to_owned(),
         // A program that was replaced meanwhile has no path; only --init needs one.
         executable: std::env::current_exe().unwrap_or_default(),
     };
-    Engine::open(paths, Host::of_caller())
+    Engine::open(paths, Host::of_caller(), manager)
 }
 
 #[cfg(test)]

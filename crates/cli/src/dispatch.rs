@@ -28,7 +28,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let name = words.next().unwrap_or_default();
     let rest: Vec<String> = words.collect();
     match Path::new(&name).file_name().and_then(|name| name.to_str()) {
-        Some(name @ "runc") => oci::main(name, rest.into_iter(), &oci_root(&context())),
+        Some(name @ "runc") => oci::main(name, rest.into_iter(), &context()),
         Some("wharf-init") => init::main(&rest),
         _ => front(rest),
     }
@@ -38,11 +38,6 @@ fn context() -> Context {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Context::new(variables.collect(), rustix::process::geteuid().as_raw())
-}
-
-/// Where `wharf oci` keeps its containers, apart from the engine's.
-fn oci_root(context: &Context) -> std::path::PathBuf {
-    context.run_root.join("oci")
 }
 
 /// Options before the verb, then the verb.
@@ -86,7 +81,7 @@ fn unknown(message: &str) -> i32 {
 fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
     match verb {
         monitor::VERB => return monitor::main(words),
-        "oci" => return oci::main("wharf oci", words.iter().cloned(), &oci_root(context)),
+        "oci" => return oci::main("wharf oci", words.iter().cloned(), context),
         probe::VERB => return probe::main(words),
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! Facts about the installation and the machine.
 
+use runtime::cgroup::Manager;
+
 use crate::container::Status;
 use crate::{Engine, Error, Sweep};
 
@@ -16,6 +18,8 @@ pub struct Info {
     pub machine: (String, String),
     /// `v1`, `v2` or `hybrid`.
     pub cgroup: &'static str,
+    /// Who makes cgroups: `cgroupfs` or `systemd`.
+    pub cgroup_manager: &'static str,
     /// Whether containers can be limited.
     pub has_cgroups: bool,
     /// Whether each container has a range of ids of its own; a single id without.
@@ -35,6 +39,7 @@ impl Engine {
                 .filter(|(_, live)| wanted.contains(&live.status))
                 .count()
         };
+        let by_systemd = matches!(self.cgroup_manager, Manager::Systemd(_));
         let kernel = rustix::system::uname();
         let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
         Ok(Info {
@@ -47,7 +52,8 @@ impl Engine {
             kernel: text(kernel.release()),
             machine: (text(kernel.nodename()), text(kernel.machine())),
             cgroup: cgroup_hierarchy(),
-            has_cgroups: self.host.may_mount(),
+            cgroup_manager: if by_systemd { "systemd" } else { "cgroupfs" },
+            has_cgroups: by_systemd || self.host.may_mount(),
             has_id_ranges: self.host.may_map_ranges(),
         })
     }

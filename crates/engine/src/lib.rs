@@ -31,4 +31,5 @@ pub use program::{MONITOR_VERB, PROBE_VERB};
 pub struct Engine {
     paths: Paths,
     host: Host,
+    cgroup_manager: runtime::cgroup::Manager,
 }

@@ -5,6 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use runtime::cgroup::Manager;
 use rustix::io::Errno;
 use store::Durability;
 
@@ -12,12 +13,16 @@ use crate::{Engine, Error, Host, Paths, Sweep};
 
 impl Engine {
     /// Opens the installation at `paths` for a caller with the rights of `host`, and clears up a
-    /// little after others.
+    /// little after others. `cgroup_manager` makes the cgroups of what is started.
     ///
     /// # Errors
     /// When the directories cannot be made.
-    pub fn open(paths: Paths, host: Host) -> Result<Self, Error> {
-        let engine = Self { paths, host };
+    pub fn open(paths: Paths, host: Host, cgroup_manager: Manager) -> Result<Self, Error> {
+        let engine = Self {
+            paths,
+            host,
+            cgroup_manager,
+        };
         engine.check_owner()?;
         let boot = sys::proc::boot_id()
             .map_err(|errno| Error::io("reading the boot id for", &engine.paths.run, errno))?;

@@ -20,6 +20,8 @@ pub struct Config {
     /// Whether the container is removed at its end.
     #[serde(default)]
     pub removes: bool,
+    /// Who makes the container's cgroup.
+    pub cgroup_manager: runtime::cgroup::Manager,
     /// Whether the process gets a terminal; stdout and stderr are then one stream.
     pub terminal: bool,
     /// Whether the process has a standard input that clients can write to; else `/dev/null`.

@@ -10,6 +10,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use runtime::cgroup::OomWatch;
 use runtime::{Exit, Process};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
@@ -43,6 +44,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) starter: Option<OwnedFd>,
     /// A signalfd with SIGCHLD.
     pub(crate) signals: OwnedFd,
+    /// Tells what is killed for want of memory, where that cannot be asked for in the end.
+    pub(crate) memory: Option<OomWatch>,
     pub(crate) log: Option<Log>,
     /// The watch over the container's health.
     pub(crate) health: Option<HealthWatch>,
@@ -61,6 +64,9 @@ pub(crate) struct EventLoop<'a> {
     /// See [`Streams::peer`].
     _peer: Option<OwnedFd>,
     clients: Clients,
+    memory: Option<OomWatch>,
+    /// Whether a process was killed for want of memory.
+    oom_killed: bool,
     log: Option<Log>,
     /// The first thing that could not be logged.
     log_error: Option<Error>,
@@ -82,12 +88,17 @@ impl<'a> EventLoop<'a> {
             listener,
             starter,
             signals,
+            memory,
             log,
             health,
         } = setup;
         let poller = Poller::new()?;
         for (file, token) in [(&process.pidfd, Token::Process), (&signals, Token::Signals)] {
             poller.watch(file.as_fd(), token, &mut Watch::nothing(), EventFlags::IN)?;
+        }
+        if let Some(memory) = &memory {
+            let nothing = &mut Watch::nothing();
+            poller.watch(memory.as_fd(), Token::Memory, nothing, EventFlags::IN)?;
         }
         let [stdout, stderr] = streams.outputs;
         Ok(EventLoop {
@@ -104,6 +115,8 @@ impl<'a> EventLoop<'a> {
             stdin_once,
             _peer: streams.peer,
             clients: Clients::new(starter)?,
+            memory,
+            oom_killed: false,
             log,
             log_error: None,
             health,
@@ -120,7 +133,9 @@ impl<'a> EventLoop<'a> {
             operation: "serving the container's streams",
             errno,
         };
-        match self.run_until_exit().map_err(failed)? {
+        let end = self.run_until_exit();
+        self.count_kills();
+        match end.map_err(failed)? {
             Some(exit) => Ok(exit),
             None => Ok(self.process.wait()?),
         }
@@ -142,6 +157,7 @@ impl<'a> EventLoop<'a> {
                         }
                     }
                     Token::Listener => drop(self.clients.accept(self.listener.as_fd())),
+                    Token::Memory => self.count_kills(),
                     Token::Stdin => self.stdin.flush(&self.poller)?,
                     Token::Output(stream) => self.carry(stream)?,
                     Token::Client(slot) => self.serve(slot)?,
@@ -195,6 +211,12 @@ impl<'a> EventLoop<'a> {
         let _ = pidfd_send_signal(&self.process.pidfd, signal);
     }
 
+    fn count_kills(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            self.oom_killed |= memory.take() > 0;
+        }
+    }
+
     /// Reads what is left in the outputs, for the log and for clients, without waiting for
     /// whoever else may hold them open.
     pub(crate) fn drain(mut self) -> Drained {
@@ -216,6 +238,7 @@ impl<'a> EventLoop<'a> {
             listener: self.listener,
             rests,
             log_lost: self.log.as_ref().map_or(0, Log::lost),
+            oom_killed: self.oom_killed,
             log_error: self.log_error,
             restarts: self.restarts,
         }
@@ -399,6 +422,8 @@ pub(crate) struct Drained {
     pub(crate) listener: OwnedFd,
     /// What was read of each output after the end.
     pub(crate) rests: [Vec<u8>; 2],
+    /// Whether a process was seen to be killed for want of memory.
+    pub(crate) oom_killed: bool,
     /// The first thing that could not be logged.
     pub(crate) log_error: Option<Error>,
     /// How many bytes of the log were lost.

@@ -27,12 +27,14 @@ pub(crate) enum Token {
     Signals,
     /// Somebody connects.
     Listener,
+    /// A limit of memory was met.
+    Memory,
     /// The client in this slot.
     Client(usize),
 }
 
 /// The token of the client in slot 0.
-const FIRST_CLIENT: u64 = 6;
+const FIRST_CLIENT: u64 = 7;
 
 impl Token {
     fn number(self) -> u64 {
@@ -43,6 +45,7 @@ impl Token {
             Token::Process => 3,
             Token::Signals => 4,
             Token::Listener => 5,
+            Token::Memory => 6,
             Token::Client(slot) => FIRST_CLIENT + slot as u64,
         }
     }
@@ -55,6 +58,7 @@ impl Token {
             3 => Token::Process,
             4 => Token::Signals,
             5 => Token::Listener,
+            6 => Token::Memory,
             client => Token::Client(usize::try_from(client - FIRST_CLIENT).unwrap_or(usize::MAX)),
         }
     }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use runtime::cgroup::Cgroup;
+use runtime::cgroup::{Cgroup, Manager, OomWatch};
 use runtime::{Exit, Process, Request, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Signal, chdir, getpid, pidfd_send_signal, set_child_subreaper};
@@ -38,6 +38,7 @@ struct End {
     code: i32,
     signal: Option<i32>,
     started_at: Option<String>,
+    oom_killed: bool,
     error: Option<String>,
     log_lost: u64,
     restarts: bool,
@@ -154,6 +155,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         config_path: None,
         pidfd_socket: None,
         console_socket: None,
+        cgroup_manager: &config.cgroup_manager,
     })?;
     let process = created.start()?;
     let started_at = now_rfc3339();
@@ -201,6 +203,7 @@ fn live(
         listener,
         starter,
         signals,
+        memory: watch_memory(config),
         log,
         health: config
             .health
@@ -227,6 +230,7 @@ fn live(
         code: exit.code(),
         signal,
         started_at: Some(started_at),
+        oom_killed: drained.oom_killed,
         error: loop_error
             .or(drained.log_error)
             .map(|error| sentence(&error)),
@@ -253,6 +257,7 @@ fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
         code,
         signal: None,
         started_at: None,
+        oom_killed: false,
         error: Some(message.clone()),
         log_lost: 0,
         restarts: false,
@@ -276,7 +281,7 @@ fn write_down(config: &Config, end: &End) -> Result<(), Error> {
         version: EXIT_VERSION,
         code: end.code,
         signal: end.signal,
-        oom_killed,
+        oom_killed: end.oom_killed || oom_killed,
         started_at: end.started_at.clone(),
         finished_at: now_rfc3339(),
         error: end.error.clone(),
@@ -287,6 +292,14 @@ fn write_down(config: &Config, end: &End) -> Result<(), Error> {
         log_lost: end.log_lost,
     };
     record.write(path, Durability::Durable)
+}
+
+/// systemd removes a scope as soon as nobody is in it, and with it what the kernel counted.
+fn watch_memory(config: &Config) -> Option<OomWatch> {
+    match (&config.cgroup_manager, &config.exit_path) {
+        (Manager::Systemd(_), Some(_)) => cgroup(config)?.watch_oom().ok(),
+        _ => None,
+    }
 }
 
 /// The container's cgroup, which is asked before it is removed.

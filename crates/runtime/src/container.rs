@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use spec::runtime::{Config, Hook};
 use store::Durability;
 
-use crate::cgroup::{Cgroup, Paths};
+use crate::cgroup::{Cgroup, Paths, Unit};
 use crate::error::Error;
 use crate::intel_rdt;
 use crate::status::Operation;
@@ -68,6 +68,17 @@ pub struct Record {
     /// Its cgroup in each hierarchy; without one where there is no right to make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Paths>,
+    /// The unit of systemd that the cgroup belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+}
+
+impl Record {
+    /// The unit of the cgroup, if only its owner can move processes there.
+    pub(crate) fn closed_unit(&self, cgroup: Option<&Cgroup>) -> Option<&Unit> {
+        let unit = self.unit.as_ref()?;
+        (!unit.is_open(cgroup?)).then_some(unit)
+    }
 }
 
 impl Record {
@@ -172,6 +183,18 @@ impl Container {
             .cgroup
             .as_ref()
             .and_then(|paths| Cgroup::open(paths).ok())
+    }
+
+    /// Ends whatever is in its cgroup, and removes it and its unit.
+    pub(crate) fn remove_cgroup(&self) -> Result<(), crate::cgroup::Error> {
+        let cgroup = self.cgroup();
+        if let Some(cgroup) = &cgroup {
+            cgroup.kill_all()?;
+        }
+        if let Some(unit) = &self.record.unit {
+            unit.stop()?;
+        }
+        cgroup.map_or(Ok(()), |cgroup| cgroup.remove())
     }
 
     /// The bundle's configuration.

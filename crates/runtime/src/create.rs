@@ -7,9 +7,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use spec::runtime::{Config, Hook, Hooks, NamespaceType};
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{self, Cgroup, Manager};
 use crate::container::{Container, RECORD_VERSION, Record, is_valid_id};
 use crate::error::{Doing, Error};
+use crate::init::holder::Holder;
 use crate::init::parent::{Launch, Waiting};
 use crate::plan::Plan;
 use crate::process::Process;
@@ -50,6 +51,8 @@ pub struct Request<'a> {
     pub console_socket: Option<&'a Path>,
     /// A listening unix socket that gets a pidfd of init.
     pub pidfd_socket: Option<&'a Path>,
+    /// Who makes the cgroup.
+    pub cgroup_manager: &'a Manager,
 }
 
 /// A created container whose init is a child of the caller.
@@ -182,6 +185,7 @@ fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
             .is_some_and(|linux| linux.makes(NamespaceType::Pid)),
         intel_rdt: None,
         cgroup: None,
+        unit: None,
     };
     Ok(Container { directory, record })
 }
@@ -195,12 +199,20 @@ fn build(
     config: &Config,
     container: &mut Container,
 ) -> Result<Waiting, Error> {
-    let cgroup = crate::cgroup::of_container(config, request.id).map_err(Error::Cgroup)?;
+    let bus = match request.cgroup_manager {
+        Manager::Cgroupfs => None,
+        Manager::Systemd(bus) => Some((bus, Holder::start()?)),
+    };
+    let scope = bus.as_ref().map(|(bus, holder)| (*bus, holder.pid()));
+    let made = cgroup::of_container(config, request.id, scope).map_err(Error::Cgroup)?;
+    let (cgroup, unit) = made.map_or((None, None), |made| (Some(made.cgroup), made.unit));
     container.record.cgroup = cgroup.as_ref().map(|cgroup| cgroup.paths().clone());
+    container.record.unit = unit;
     let linux = config.linux.as_ref();
     if let Some(wanted) = linux.and_then(|linux| linux.intel_rdt.as_ref()) {
         container.record.intel_rdt = Some(intel_rdt::prepare(wanted, request.id)?);
     }
+    // Init is in it when this is over, so that nobody has to hold it any longer.
     launch(request, config, container, cgroup.as_ref())
 }
 
@@ -235,6 +247,7 @@ fn launch(
         stdio: &request.stdio,
         cgroup,
         resctrl: record.intel_rdt.as_ref(),
+        attach_to: record.closed_unit(cgroup),
         fifo: fifo.as_ref(),
         oom_score_adj: plan.process.oom_score_adj,
     };
@@ -279,10 +292,8 @@ fn make_fifo(container: &Container) -> Result<OwnedFd, Error> {
 
 /// Takes back what a failed creation made, last things first; each step is safe to repeat.
 fn undo(container: &Container, remove_directory: bool) {
-    if let Some(cgroup) = container.cgroup() {
-        // What cannot be removed now is found by its id later.
-        let _ = cgroup.kill_all().and_then(|()| cgroup.remove());
-    }
+    // What cannot be removed now is found by its id later.
+    let _ = container.remove_cgroup();
     if let Some(group) = &container.record.intel_rdt {
         group.remove();
     }

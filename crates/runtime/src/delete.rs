@@ -52,13 +52,7 @@ fn remove(container: &Container) -> Result<(), Error> {
     if let Some(group) = &container.record.intel_rdt {
         group.remove();
     }
-    let Some(cgroup) = container.cgroup() else {
-        return Ok(());
-    };
-    cgroup
-        .kill_all()
-        .and_then(|()| cgroup.remove())
-        .map_err(Error::Cgroup)
+    container.remove_cgroup().map_err(Error::Cgroup)
 }
 
 /// Kills init, if it lives, and waits for its end.

@@ -89,6 +89,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         stdio: &request.stdio,
         cgroup: cgroup.as_ref(),
         resctrl: container.record.intel_rdt.as_ref(),
+        attach_to: container.record.closed_unit(cgroup.as_ref()),
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
     };

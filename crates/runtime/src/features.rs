@@ -19,6 +19,13 @@ pub fn features() -> Features {
         linux: Some(spec::features::Linux {
             namespaces: Some(NAMESPACES.map(str::to_owned).to_vec()),
             capabilities: Some(capabilities::names()),
+            cgroup: Some(spec::features::Cgroup {
+                v1: Some(true),
+                v2: Some(true),
+                systemd: Some(true),
+                systemd_user: Some(true),
+                rdma: Some(true),
+            }),
             seccomp: Some(seccomp::features()),
             apparmor: enabled(true),
             selinux: enabled(true),

@@ -7,6 +7,7 @@ pub mod cgroup;
 mod container;
 mod create;
 mod credentials;
+pub mod dbus;
 mod delete;
 mod environment;
 mod error;

@@ -214,6 +214,7 @@ fn root<'a>(
         devices: linux.map(|l| l.devices.as_slice()).unwrap_or_default(),
         may_mknod: !namespaces.has_user() && has(CapabilitySet::MKNOD),
         cgroup,
+        shares_cgroups: namespaces.is_shared(NamespaceType::Cgroup),
         masked: linux.map(|l| l.masked_paths.as_slice()).unwrap_or_default(),
         readonly_paths: linux
             .map(|l| l.readonly_paths.as_slice())

@@ -83,6 +83,7 @@ pub fn unshare(request: &UnshareRequest) -> Result<Process, Error> {
         stdio: &Stdio::Inherit,
         cgroup: None,
         resctrl: None,
+        attach_to: None,
         fifo: None,
         oom_score_adj: None,
     };

@@ -28,7 +28,10 @@ pub fn update(root: &Path, id: &str, resources: &LinuxResources) -> Result<(), E
         Error::parent(clause, Errno::OPNOTSUPP)
     })?;
     cgroup
-        .limit(&without_swap_limit(resources))
+        .limit(
+            &without_swap_limit(resources),
+            container.record.unit.as_ref(),
+        )
         .map_err(Error::Cgroup)
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn info(args: Args, context: &Context) -> Result<i32, Failure> {
         ("Name", info.machine.0.clone()),
         ("Architecture", info.machine.1.clone()),
         ("Cgroup hierarchy", info.cgroup.to_owned()),
+        ("Cgroup manager", info.cgroup_manager.to_owned()),
         ("Limits", limits(info.has_cgroups)),
         ("Rootless", rootless.to_string()),
         ("User ids", ids(info.has_id_ranges)),
@@ -49,6 +50,7 @@ pub(crate) fn info(args: Args, context: &Context) -> Result<i32, Failure> {
             "Name": info.machine.0,
             "Architecture": info.machine.1,
             "CgroupHierarchy": info.cgroup,
+            "CgroupManager": info.cgroup_manager,
             "HasLimits": info.has_cgroups,
             "Rootless": rootless,
             "HasIdRanges": info.has_id_ranges,
@@ -68,7 +70,7 @@ pub(crate) fn info(args: Args, context: &Context) -> Result<i32, Failure> {
 fn limits(has_cgroups: bool) -> String {
     match has_cgroups {
         true => "memory, cpu, pids".to_owned(),
-        false => "none: making cgroups needs root".to_owned(),
+        false => "none: making cgroups needs root, or the user's systemd".to_owned(),
     }
 }
 

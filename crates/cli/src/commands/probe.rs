@@ -3,6 +3,7 @@
 use std::path::Path;
 
 pub(crate) use engine::PROBE_VERB as VERB;
+use runtime::cgroup::Manager;
 
 use crate::context;
 use crate::error_text::sentence;
@@ -13,8 +14,9 @@ pub(crate) fn main(arguments: &[String]) -> i32 {
     let [data, run, id] = arguments else {
         return 125;
     };
-    let looked =
-        context::open(Path::new(data), Path::new(run)).and_then(|engine| engine.take_look(id));
+    // Nothing is started, so nobody makes a cgroup.
+    let opened = context::open(Path::new(data), Path::new(run), Manager::default());
+    let looked = opened.and_then(|engine| engine.take_look(id));
     match looked {
         Ok((code, said)) => {
             output::print(&said);

@@ -137,6 +137,7 @@ impl Engine {
             root: self.paths.run_containers(),
             bundle: directory.to_owned(),
             removes: config.auto_remove,
+            cgroup_manager: self.cgroup_manager.clone(),
             terminal: config.terminal,
             open_stdin: config.open_stdin,
             stdin_once: config.stdin_once,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use runtime::capabilities::{self, Capability};
+use runtime::cgroup::Manager;
 use spec::runtime::{
     Capabilities, Config, Device, IdMapping, Linux, LinuxResources, LinuxSeccomp, Mount,
     NamespaceType, Process, Rlimit, Root, User,
@@ -21,6 +22,7 @@ use crate::Error;
 /// What the configuration follows from.
 pub(super) struct Input<'a> {
     pub(super) record: &'a Record,
+    pub(super) cgroup_manager: &'a Manager,
     pub(super) hostname: &'a str,
     pub(super) spaces: Spaces,
     pub(super) identity: Identity,
@@ -90,7 +92,10 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         uid_mappings: input.id_maps.0,
         gid_mappings: input.id_maps.1,
         resources: input.resources,
-        cgroups_path: Some(cgroup_path(&record.id)),
+        cgroups_path: Some(match input.cgroup_manager {
+            Manager::Cgroupfs => cgroup_path(&record.id),
+            Manager::Systemd(_) => scope(&record.id),
+        }),
         namespaces: input.spaces.list,
         devices: input.devices,
         seccomp: seccomp(config)?,
@@ -124,6 +129,11 @@ fn annotations(config: &ContainerConfig) -> BTreeMap<String, String> {
 /// The cgroup of a container, by its id alone, so that whoever knows the id can remove it.
 pub(super) fn cgroup_path(id: &str) -> String {
     format!("/wharf-{id}")
+}
+
+/// The same for systemd, in the slice where it has what no slice is named for, as Docker does.
+fn scope(id: &str) -> String {
+    format!(":wharf:{id}")
 }
 
 fn arguments(record: &Record) -> Vec<String> {

@@ -60,6 +60,7 @@ impl Engine {
         };
         let input = Input {
             record,
+            cgroup_manager: &self.cgroup_manager,
             hostname: config
                 .hostname
                 .as_deref()

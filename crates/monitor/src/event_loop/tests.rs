@@ -67,6 +67,7 @@ impl Monitored {
                 listener,
                 starter: Some(theirs),
                 signals: signalfd(&SignalSet::of(&[])).unwrap(),
+                memory: None,
                 log: Some(log),
                 health: None,
             })

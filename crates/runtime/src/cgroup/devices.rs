@@ -29,12 +29,12 @@ const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
 
 /// A rule with every default filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rule {
-    allow: bool,
+pub(super) struct Rule {
+    pub(super) allow: bool,
     /// `a` for both kinds.
-    kind: char,
-    major: Option<u32>,
-    minor: Option<u32>,
+    pub(super) kind: char,
+    pub(super) major: Option<u32>,
+    pub(super) minor: Option<u32>,
     read: bool,
     write: bool,
     mknod: bool,
@@ -47,17 +47,10 @@ pub(super) fn apply(
     resources: &LinuxResources,
     in_user_namespace: bool,
 ) -> Result<(), Error> {
-    if resources.devices.is_empty() {
+    let rules = rules(resources)?;
+    if rules.is_empty() {
         return Ok(());
     }
-    let mut rules = resources
-        .devices
-        .iter()
-        .map(Rule::resolve)
-        .collect::<Result<Vec<_>, _>>()?;
-    rules.extend(
-        ALWAYS.map(|(kind, major, minor, access)| Rule::of(true, kind, major, minor, access)),
-    );
     let applied = match cgroup.directory_of("devices") {
         Some((member, directory)) if member.is_unified() => attach_program(directory, &rules),
         Some((_, directory)) => write_lists(directory, &rules),
@@ -67,6 +60,19 @@ pub(super) fn apply(
         Err(Errno::PERM | Errno::ACCESS) if in_user_namespace => Ok(()),
         applied => applied.map_err(|errno| Error::io("setting the rules of", "devices", errno)),
     }
+}
+
+/// The rules with those that always hold; none where none are asked for.
+pub(super) fn rules(resources: &LinuxResources) -> Result<Vec<Rule>, Error> {
+    if resources.devices.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = resources.devices.iter().map(Rule::resolve);
+    let mut rules = asked.collect::<Result<Vec<_>, _>>()?;
+    rules.extend(
+        ALWAYS.map(|(kind, major, minor, access)| Rule::of(true, kind, major, minor, access)),
+    );
+    Ok(rules)
 }
 
 impl Rule {
@@ -112,18 +118,24 @@ impl Rule {
         ))
     }
 
-    fn is_everything(self) -> bool {
+    pub(super) fn is_everything(self) -> bool {
         let access = self.read && self.write && self.mknod;
         self.kind == 'a' && self.major.is_none() && self.minor.is_none() && access
+    }
+
+    /// The letters of what it is about.
+    pub(super) fn access(self) -> String {
+        let letters = [(self.read, 'r'), (self.write, 'w'), (self.mknod, 'm')];
+        letters
+            .iter()
+            .filter_map(|(on, letter)| on.then_some(*letter))
+            .collect()
     }
 
     /// The line for v1's files.
     fn line(self, kind: char) -> String {
         let number = |n: Option<u32>| n.map_or("*".to_owned(), |n| n.to_string());
-        let access: String = [(self.read, 'r'), (self.write, 'w'), (self.mknod, 'm')]
-            .iter()
-            .filter_map(|(on, letter)| on.then_some(*letter))
-            .collect();
+        let access = self.access();
         format!(
             "{kind} {}:{} {access}",
             number(self.major),

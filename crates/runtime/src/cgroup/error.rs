@@ -89,6 +89,25 @@ pub enum Error {
         /// Its directory.
         path: PathBuf,
     },
+    /// systemd did not do what it was asked for.
+    #[error("{operation} {unit} by way of systemd")]
+    Systemd {
+        /// What it should do.
+        operation: &'static str,
+        /// The unit.
+        unit: String,
+        /// Why it did not.
+        #[source]
+        source: crate::dbus::Error,
+    },
+    /// An annotation that sets a property of a systemd unit is wrong.
+    #[error("annotation {key}: {why}")]
+    Annotation {
+        /// Its name.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Somebody else's processes are in the cgroup.
     #[error("container's cgroup is not empty: other processes are in {}", .path.display())]
     InUse {

@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::group::{read_at, write_at};
+use super::group::{is_gone, read_at, write_at};
 use super::{Cgroup, Error, Member, Paths};
 
 impl Paths {
@@ -42,8 +42,10 @@ impl Cgroup {
     /// When the kernel refuses.
     pub fn thaw(&self) -> Result<(), Error> {
         if let Some(unified) = self.clone_fd() {
-            write_at(unified, "cgroup.freeze", "0")
-                .map_err(|errno| Error::io("thawing", "cgroup.freeze", errno))?;
+            match write_at(unified, "cgroup.freeze", "0") {
+                Err(errno) if is_gone(errno) => {}
+                thawed => thawed.map_err(|errno| Error::io("thawing", "cgroup.freeze", errno))?,
+            }
         }
         match self.is_frozen_by_v1()? {
             true => self.set_v1_state("THAWED"),

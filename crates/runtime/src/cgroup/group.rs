@@ -1,6 +1,7 @@
 //! A container's cgroup: one directory in each hierarchy, made together, entered by the child
 //! itself, and removed together.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use spec::runtime::LinuxResources;
 
-use super::Error;
-use super::hierarchy::Hierarchy;
+use super::hierarchy::{self, Hierarchy};
+use super::{Error, Unit};
 
 /// The cgroup in one hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,24 +65,40 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the directory `path` in each hierarchy; on failure none stays.
+    /// Makes the directory `path` in each hierarchy, with nobody in it; on failure none stays.
     pub(super) fn create(hierarchies: &[Hierarchy], path: &Path) -> Result<Self, Error> {
+        if let Some(first) = hierarchies.first() {
+            let path = first.mount.join(path);
+            if !processes_below(&path)?.is_empty() {
+                return Err(Error::InUse { path });
+            }
+        }
+        let made = Self::complete(hierarchies, path).map_err(|(partial, error)| {
+            // Nothing is in it yet; what cannot be removed is found again by its name.
+            let _ = partial.remove();
+            error
+        });
+        let cgroup = made?;
+        if cgroup.is_frozen()? {
+            // It was there before us.
+            return Err(Error::Frozen {
+                path: cgroup.first_path(),
+            });
+        }
+        Ok(cgroup)
+    }
+
+    /// Makes the directory `path` in those hierarchies where nobody did so yet, for whoever made it
+    /// in some; what there is comes back with the error.
+    pub(super) fn complete(hierarchies: &[Hierarchy], path: &Path) -> Result<Self, (Self, Error)> {
         let mut cgroup = Self {
             paths: Paths::default(),
             directories: Vec::new(),
         };
         for hierarchy in hierarchies {
             if let Err(error) = cgroup.add(hierarchy, path) {
-                // Nothing is in it yet; what cannot be removed is found again by its name.
-                let _ = cgroup.remove();
-                return Err(error);
+                return Err((cgroup, error));
             }
-        }
-        if cgroup.is_frozen()? {
-            // It was there before us.
-            return Err(Error::Frozen {
-                path: cgroup.first_path(),
-            });
         }
         Ok(cgroup)
     }
@@ -103,16 +120,6 @@ impl Cgroup {
             .map_err(|errno| Error::io("opening the cgroup", &directory, errno))?;
         self.paths.0.push(Member::new(hierarchy, path));
         self.directories.push(fd);
-        if self.directories.len() == 1 && !self.processes()?.is_empty() {
-            let path = self
-                .paths
-                .0
-                .pop()
-                .map(|member| member.path)
-                .unwrap_or_default();
-            self.directories.clear();
-            return Err(Error::InUse { path });
-        }
         Ok(())
     }
 
@@ -169,6 +176,25 @@ impl Cgroup {
             .map(|(_, fd)| fd)
     }
 
+    /// v2: whether the caller has the right to move itself in, which it needs in the group above
+    /// both.
+    pub(super) fn can_be_entered(&self) -> bool {
+        let Some((member, _)) = self.members().find(|(member, _)| member.is_unified()) else {
+            return true;
+        };
+        let Some((mount, own)) = hierarchy::own_place() else {
+            return false;
+        };
+        let theirs = member.path.strip_prefix(&mount).unwrap_or(&member.path);
+        let both = own.components().zip(theirs.components());
+        let above: PathBuf = both
+            .take_while(|(ours, theirs)| ours == theirs)
+            .map(|(part, _)| part)
+            .collect();
+        let file = mount.join(above).join("cgroup.procs");
+        rustix::fs::accessat(CWD, file, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+    }
+
     /// Files of the v1 hierarchies: a single-threaded process that writes `0` into each moves
     /// itself in. That avoids the wait for every other thread of the host that moving a process
     /// from outside may take.
@@ -196,11 +222,7 @@ impl Cgroup {
             .iter()
             .find(|m| m.is_unified())
             .or(self.paths.0.first());
-        let mut pids = Vec::new();
-        if let Some(member) = member {
-            collect_processes(&member.path, &mut pids)?;
-        }
-        Ok(pids)
+        member.map_or(Ok(Vec::new()), |member| processes_below(&member.path))
     }
 
     /// Kills every process in it and waits until none is left.
@@ -237,10 +259,16 @@ impl Cgroup {
     fn wait_until_empty(&self, unified: BorrowedFd<'_>) -> Result<(), Error> {
         let failed = |errno| Error::io("waiting for the end of", self.first_path(), errno);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let events = openat(unified, "cgroup.events", flags, Mode::empty()).map_err(failed)?;
+        let events = match openat(unified, "cgroup.events", flags, Mode::empty()) {
+            Err(errno) if is_gone(errno) => return Ok(()),
+            events => events.map_err(failed)?,
+        };
         loop {
             let mut text = [0u8; 256];
-            let length = rustix::io::pread(&events, &mut text, 0).map_err(failed)?;
+            let length = match rustix::io::pread(&events, &mut text, 0) {
+                Err(errno) if is_gone(errno) => return Ok(()),
+                length => length.map_err(failed)?,
+            };
             let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
             if text.lines().any(|line| line == "populated 0") {
                 return Ok(());
@@ -253,12 +281,22 @@ impl Cgroup {
         }
     }
 
-    /// Writes limits over those that stand; what `resources` does not name stays.
+    /// Writes limits over those that stand; what `resources` does not name stays. `unit` is the
+    /// unit of systemd that it belongs to.
     ///
     /// # Errors
     /// When the kernel or the host refuses one.
-    pub fn limit(&self, resources: &LinuxResources) -> Result<(), Error> {
+    pub fn limit(&self, resources: &LinuxResources, unit: Option<&Unit>) -> Result<(), Error> {
+        if let Some(unit) = unit {
+            unit.limit(resources, self)?;
+        }
+        // systemd rounds, so the exact values are written after it.
         super::limits::apply(self, resources)
+    }
+
+    /// v2: the quota and the period of processor time that stand.
+    pub(super) fn quota(&self) -> Option<String> {
+        read_at(self.clone_fd()?, "cpu.max").ok()
     }
 
     /// How many processes the kernel has killed in it for want of memory.
@@ -381,14 +419,48 @@ fn make(path: &Path) -> Result<(), Error> {
 /// v2: lets the groups below have every controller that is offered. Which are really needed shows
 /// when a limit is written.
 fn enable_controllers(directory: &Path) {
-    let Ok(offered) = std::fs::read_to_string(directory.join("cgroup.controllers")) else {
+    let file = directory.join("cgroup.subtree_control");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let offered = read(&directory.join("cgroup.controllers"));
+    let enabled = read(&file);
+    let is_enabled = |name: &&str| enabled.split_whitespace().any(|other| other == *name);
+    let missing = offered.split_whitespace().filter(|name| !is_enabled(name));
+    let missing: Vec<String> = missing.map(|name| format!("+{name}")).collect();
+    if missing.is_empty() {
         return;
-    };
-    for controller in offered.split_whitespace() {
-        let _ = std::fs::write(
-            directory.join("cgroup.subtree_control"),
-            format!("+{controller}"),
-        );
+    }
+    let all = missing.join(" ");
+    match std::fs::write(&file, &all) {
+        Err(error) if error.kind() == ErrorKind::ResourceBusy && is_own_root(directory) => {
+            make_room(directory);
+            let _ = std::fs::write(&file, &all);
+        }
+        Ok(()) => {}
+        // All or none; some may be possible.
+        Err(_) => missing.iter().for_each(|controller| {
+            let _ = std::fs::write(&file, controller);
+        }),
+    }
+}
+
+/// Whether this is the root of the caller's cgroup namespace and the caller stands in it itself:
+/// the first process of a container, or one of its own.
+fn is_own_root(directory: &Path) -> bool {
+    hierarchy::own_place()
+        .is_some_and(|(mount, own)| own.as_os_str().is_empty() && mount == directory)
+}
+
+/// A group with processes in it can hand out no controllers, so those of a container that makes
+/// containers move a level down.
+fn make_room(directory: &Path) {
+    let below = directory.join("init");
+    if make(&below).is_err() {
+        return;
+    }
+    let pids = std::fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    for pid in pids.lines() {
+        // One that ended meanwhile stands in nobody's way.
+        let _ = std::fs::write(below.join("cgroup.procs"), pid);
     }
 }
 
@@ -410,24 +482,41 @@ fn inherit_cpuset(directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Every process in a group and below; none in one that is not there.
+fn processes_below(directory: &Path) -> Result<Vec<i32>, Error> {
+    let mut pids = Vec::new();
+    collect_processes(directory, &mut pids)?;
+    Ok(pids)
+}
+
 fn collect_processes(directory: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
     let failed = |source| Error::Io {
         operation: "reading the processes of",
         path: directory.to_owned(),
         source,
     };
+    let is_gone = |error: &std::io::Error| Errno::from_io_error(error).is_some_and(is_gone);
     let text = match std::fs::read_to_string(directory.join("cgroup.procs")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if is_gone(&error) => return Ok(()),
         text => text.map_err(failed)?,
     };
     pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if is_gone(&error) => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(failed)?;
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             collect_processes(&entry.path(), pids)?;
         }
     }
     Ok(())
+}
+
+/// What the kernel says of a cgroup that somebody else removed, systemd for example.
+pub(super) fn is_gone(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::NODEV)
 }
 
 /// Removes a cgroup and those below; one that is gone is fine.
@@ -437,12 +526,14 @@ fn remove_directory(path: &Path) -> Result<(), Errno> {
         Err(Errno::NOENT) => return Ok(()),
         other => return other,
     }
-    let entries =
-        std::fs::read_dir(path).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO));
-    for entry in entries?.flatten() {
+    // If it went meanwhile, nothing is left in it.
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove_directory(&entry.path())?;
         }
     }
-    rustix::fs::rmdir(path)
+    match rustix::fs::rmdir(path) {
+        Err(Errno::NOENT) => Ok(()),
+        removed => removed,
+    }
 }

@@ -24,6 +24,27 @@ pub(super) fn mounted() -> Result<Vec<Hierarchy>, Error> {
     Ok(parse(&text))
 }
 
+/// Where somebody without rights may make cgroups, if anywhere: beside the own one, since what
+/// has processes in it can hand out no controllers. On v2 only, as v1 is delegated to nobody.
+pub(super) fn delegated(hierarchies: &[Hierarchy]) -> Option<PathBuf> {
+    let only_v2 = hierarchies.iter().all(|hierarchy| hierarchy.unified);
+    if !only_v2 || rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let (_, own) = own_place()?;
+    let above = own.parent()?;
+    (!above.as_os_str().is_empty()).then(|| above.to_owned())
+}
+
+/// v2: where the hierarchy is mounted, and the calling process's cgroup below that.
+pub(super) fn own_place() -> Option<(PathBuf, PathBuf)> {
+    let hierarchies = mounted().ok()?;
+    let mount = hierarchies.into_iter().find(|h| h.unified)?.mount;
+    let text = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some((mount, PathBuf::from(own)))
+}
+
 pub(crate) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mountinfo.lines() {

@@ -95,6 +95,22 @@ fn set_all(cgroup: &Cgroup, mut pending: Vec<Write>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The files and values that say what is limited, in one version's words, also for who has other
+/// words for them.
+pub(super) fn values(resources: &LinuxResources, v2: bool) -> Vec<(String, String)> {
+    let mut writes = if v2 {
+        for_v2(resources, "max")
+    } else {
+        for_v1(resources)
+    };
+    writes.extend(further_limits::writes(resources, |_| v2, |_, _| false));
+    let named = writes.into_iter().map(|write| (write.file, write.value));
+    let unified = resources.unified.iter();
+    named
+        .chain(unified.map(|(file, value)| (file.clone(), value.clone())))
+        .collect()
+}
+
 fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
     let Write {
         key,

@@ -1,6 +1,7 @@
 //! cgroups: where a container's groups are (`hierarchy`), making, entering and removing them
 //! (`group`), what is written to limit them (`limits`, `further_limits`, `devices`), what they use
-//! (`stats`, `oom`), groups below (`sub`), and standing still (`freezer`).
+//! (`stats`, `oom`), groups below (`sub`), and standing still (`freezer`). Who makes them says
+//! `manager`, how systemd does so `systemd`.
 
 mod devices;
 mod error;
@@ -9,15 +10,19 @@ mod further_limits;
 mod group;
 pub(crate) mod hierarchy;
 mod limits;
+mod manager;
 mod oom;
 pub(crate) mod place;
 mod stats;
 mod sub;
+mod systemd;
 mod unset;
 
 pub use error::Error;
 pub use group::{Cgroup, Member, Paths};
+pub use manager::{Bus, Manager};
 pub use oom::OomWatch;
-pub use place::{is_only_v2, of_container, remove_by_path};
+pub use place::{Made, is_only_v2, of_container, remove_by_path};
 pub use stats::Stats;
 pub use sub::SubCgroup;
+pub use systemd::Unit;

@@ -2,46 +2,117 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use rustix::process::Pid;
 use spec::runtime::{Config, LinuxResources};
 
-use super::{Cgroup, Error, devices, hierarchy, limits};
+use super::systemd::Scope;
+use super::{Bus, Cgroup, Error, Unit, devices, hierarchy, limits};
+
+/// A container's cgroup, and who else knows of it.
+#[derive(Debug)]
+pub struct Made {
+    /// The cgroup.
+    pub cgroup: Cgroup,
+    /// The unit of systemd that it belongs to.
+    pub unit: Option<Unit>,
+}
+
+impl Made {
+    /// Takes it back.
+    fn undo(&self) {
+        // It is empty; what cannot be removed now is found again by its name.
+        let _ = self.unit.as_ref().map_or(Ok(()), Unit::stop);
+        let _ = self.cgroup.remove();
+    }
+}
 
 /// Makes the cgroup that `config` asks for, with its limits: at `linux.cgroupsPath` below the
 /// mount of each hierarchy, or at `/<id>`. `None` where the caller may make none and no limit is
-/// asked for.
+/// asked for. systemd is asked where `scope` names it, and a process for it to begin with.
 ///
 /// # Errors
 /// [`Error::Permission`] when limits are asked for all the same; anything that a limit meets.
-pub fn of_container(config: &Config, id: &str) -> Result<Option<Cgroup>, Error> {
+pub fn of_container(
+    config: &Config,
+    id: &str,
+    scope: Option<(&Bus, Pid)>,
+) -> Result<Option<Made>, Error> {
     let linux = config.linux.as_ref();
-    let path = linux
-        .and_then(|linux| linux.cgroups_path.as_deref())
-        .unwrap_or(id);
-    let path = checked(path)?;
     let none = LinuxResources::default();
     let resources = linux
         .and_then(|linux| linux.resources.as_ref())
         .unwrap_or(&none);
     let hierarchies = hierarchy::mounted()?;
-    let cgroup = match Cgroup::create(&hierarchies, &path) {
-        Err(error) if error.is_permission() => {
-            if limits::are_asked(resources) {
-                return Err(Error::Permission {
-                    path: hierarchies_root(&hierarchies),
-                });
-            }
-            return Ok(None);
-        }
-        created => created?,
+    let made = match scope {
+        Some((bus, process)) => Some(by_systemd(config, id, bus, process, &hierarchies)?),
+        None => by_hand(config, id, resources, &hierarchies)?,
     };
-    let limited = limits::apply(&cgroup, resources)
-        .and_then(|()| devices::apply(&cgroup, resources, linux.is_some_and(has_user_namespace)));
+    let Some(made) = made else {
+        return Ok(None);
+    };
+    let limited = limits::apply(&made.cgroup, resources).and_then(|()| {
+        let in_user_namespace = linux.is_some_and(has_user_namespace);
+        devices::apply(&made.cgroup, resources, in_user_namespace)
+    });
     if let Err(error) = limited {
-        // The cgroup is empty; if it cannot be removed, its name tells whose it was.
-        let _ = cgroup.remove();
+        made.undo();
         return Err(error);
     }
-    Ok(Some(cgroup))
+    Ok(Some(made))
+}
+
+fn by_hand(
+    config: &Config,
+    id: &str,
+    resources: &LinuxResources,
+    hierarchies: &[hierarchy::Hierarchy],
+) -> Result<Option<Made>, Error> {
+    let path = config.linux.as_ref();
+    let path = path.and_then(|linux| linux.cgroups_path.as_deref());
+    let path = checked(path.unwrap_or(id))?;
+    let cgroup = match Cgroup::create(hierarchies, &path) {
+        Err(error) if error.is_permission() => match hierarchy::delegated(hierarchies) {
+            Some(above) => Cgroup::create(hierarchies, &above.join(&path)),
+            None => Err(error),
+        },
+        created => created,
+    };
+    match cgroup {
+        Err(error) if error.is_permission() => match limits::are_asked(resources) {
+            true => Err(Error::Permission {
+                path: hierarchies_root(hierarchies),
+            }),
+            false => Ok(None),
+        },
+        created => Ok(Some(Made {
+            cgroup: created?,
+            unit: None,
+        })),
+    }
+}
+
+fn by_systemd(
+    config: &Config,
+    id: &str,
+    bus: &Bus,
+    process: Pid,
+    hierarchies: &[hierarchy::Hierarchy],
+) -> Result<Made, Error> {
+    let scope = Scope::of_container(config, id, bus)?;
+    let only_v2 = hierarchies.iter().all(|hierarchy| hierarchy.unified);
+    let (unit, path) = Unit::start(config, &scope, bus, process, only_v2)?;
+    // Hierarchies that systemd leaves alone get the same path.
+    match Cgroup::complete(hierarchies, &path) {
+        Ok(cgroup) => Ok(Made {
+            cgroup,
+            unit: Some(unit),
+        }),
+        Err((cgroup, error)) => {
+            let unit = Some(unit);
+            Made { cgroup, unit }.undo();
+            Err(error)
+        }
+    }
 }
 
 /// Ends and removes what there is of the cgroup at `path` below each hierarchy: for a container
@@ -50,9 +121,15 @@ pub fn of_container(config: &Config, id: &str) -> Result<Option<Cgroup>, Error> 
 /// # Errors
 /// When it cannot be emptied or removed.
 pub fn remove_by_path(path: &str) -> Result<(), Error> {
-    let cgroup = Cgroup::find(&hierarchy::mounted()?, &checked(path)?)?;
-    cgroup.kill_all()?;
-    cgroup.remove()
+    let hierarchies = hierarchy::mounted()?;
+    let path = checked(path)?;
+    let delegated = hierarchy::delegated(&hierarchies).map(|above| above.join(&path));
+    for path in [Some(path), delegated].into_iter().flatten() {
+        let cgroup = Cgroup::find(&hierarchies, &path)?;
+        cgroup.kill_all()?;
+        cgroup.remove()?;
+    }
+    Ok(())
 }
 
 /// Whether the host has cgroup v2 and nothing of v1.
@@ -80,7 +157,9 @@ pub(crate) fn checked(path: &str) -> Result<PathBuf, Error> {
         why,
     };
     if path.split(':').count() == 3 {
-        return Err(wrong("is a systemd slice, which is not supported yet"));
+        return Err(wrong(
+            "names a scope of systemd's, which takes --systemd-cgroup",
+        ));
     }
     let relative = Path::new(path.trim_start_matches('/'));
     if relative.as_os_str().is_empty() {

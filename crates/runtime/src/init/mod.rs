@@ -2,6 +2,7 @@
 //! one conversation between them.
 
 pub(crate) mod child;
+pub(crate) mod holder;
 mod id_mapped;
 pub(crate) mod parent;
 pub(crate) mod protocol;

@@ -12,7 +12,7 @@ use sys::clone::{Child, Clone, clone3};
 use super::child::Init;
 use super::id_mapped::UserNamespaces;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Unit};
 use crate::error::{Doing, Error, Fault};
 use crate::intel_rdt::Group;
 use crate::net_devices::{self, Moved};
@@ -39,6 +39,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) stdio: &'a Stdio,
     pub(crate) cgroup: Option<&'a Cgroup>,
     pub(crate) resctrl: Option<&'a Group>,
+    /// The unit whose owner has to move init into the cgroup, since the caller has no right to.
+    pub(crate) attach_to: Option<&'a Unit>,
     /// The fifo that `start` writes to, when it will be another process.
     pub(crate) fifo: Option<&'a OwnedFd>,
     /// Score of the out-of-memory killer.
@@ -109,7 +111,10 @@ impl Launch<'_> {
         };
         let request = Clone {
             namespaces: self.plan.namespaces.at_clone(),
-            into_cgroup: self.cgroup.and_then(Cgroup::clone_fd),
+            into_cgroup: match self.attach_to {
+                None => self.cgroup.and_then(Cgroup::clone_fd),
+                Some(_) => None,
+            },
             as_sibling,
         };
         clone3(&request, || {
@@ -190,6 +195,9 @@ impl Launch<'_> {
     /// What init cannot do for itself.
     fn furnish(&self, waiting: &mut Waiting) -> Result<(), Error> {
         let pid = waiting.process.pid;
+        if let Some(unit) = self.attach_to {
+            unit.attach(pid).map_err(Error::Cgroup)?;
+        }
         if let Some(maps) = self.plan.id_maps {
             id_map::write(pid, maps)?;
         }

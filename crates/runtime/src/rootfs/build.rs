@@ -34,6 +34,8 @@ pub(crate) struct Root<'a> {
     pub(crate) may_mknod: bool,
     /// The container's cgroup in each hierarchy.
     pub(crate) cgroup: Option<&'a Paths>,
+    /// Whether the cgroup namespace is the host's.
+    pub(crate) shares_cgroups: bool,
     pub(crate) masked: &'a [PathBuf],
     pub(crate) readonly_paths: &'a [PathBuf],
 }
@@ -165,7 +167,7 @@ impl Root<'_> {
         match mount.source {
             Source::Cgroup => {
                 pieces.skip();
-                cgroups::mount(root, mount, self.cgroup)?;
+                cgroups::mount(root, mount, self.cgroup, self.shares_cgroups)?;
                 return Ok(None);
             }
             Source::Remount => {

@@ -16,18 +16,24 @@ use super::mounts::Mount;
 use crate::cgroup::Paths;
 use crate::error::{Doing, Fault};
 
+/// Where a v2 hierarchy is that stands alone.
+const LONE_V2: &str = "/sys/fs/cgroup";
+
 /// Mounts the hierarchies at the mount's destination: the one of cgroup v2 there itself, those
 /// of v1 in directories named as on the host. Without a cgroup of its own the container gets an
-/// empty directory.
+/// empty directory. `whole`: the container shares the host's cgroup namespace, where the paths in
+/// /proc are those of the host; on v2 it gets the whole tree for them, as from its peers.
 pub(super) fn mount(
     root: BorrowedFd<'_>,
     mount: &Mount,
     paths: Option<&Paths>,
+    whole: bool,
 ) -> Result<(), Fault> {
     let attributes = mount.options.attributes.set;
     let destination = &mount.destination;
     let hierarchies: Vec<(&str, &Path)> = paths.map(Paths::by_mount_name).unwrap_or_default();
     if let [("", path)] = hierarchies.as_slice() {
+        let path = if whole { Path::new(LONE_V2) } else { path };
         return bind(root, path, destination, attributes);
     }
     attach(

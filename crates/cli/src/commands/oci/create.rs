@@ -86,6 +86,7 @@ pub(super) fn request<'a>(
         listen_fds: inherited.listen,
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),
+        cgroup_manager: &global.cgroup_manager,
     }
 }
 

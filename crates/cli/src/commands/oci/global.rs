@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use runtime::cgroup::Manager;
+
 /// Options that every verb has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Global {
@@ -15,6 +17,8 @@ pub(super) struct Global {
     pub(super) log: Option<PathBuf>,
     /// Errors are logged as JSON objects, one a line.
     pub(super) log_json: bool,
+    /// Who makes the cgroups of new containers.
+    pub(super) cgroup_manager: Manager,
 }
 
 /// What the command line holds beside the global options.
@@ -28,16 +32,19 @@ pub(super) enum Wanted {
 
 impl Global {
     /// Takes the global options from `words`. Flags that only ask for more talk, or for what is
-    /// found out anyway, are accepted as runc's callers pass them.
+    /// found out anyway, are accepted as runc's callers pass them. `user_bus` is where the caller's
+    /// own systemd listens.
     pub(super) fn parse(
         words: impl Iterator<Item = String>,
         default_root: &Path,
+        user_bus: Option<&str>,
     ) -> Result<(Self, Wanted), String> {
         let mut global = Self {
             root: default_root.to_owned(),
             root_was_named: false,
             log: None,
             log_json: false,
+            cgroup_manager: Manager::Cgroupfs,
         };
         let mut words = words.peekable();
         while let Some(word) = words.next_if(|word| word.starts_with('-')) {
@@ -61,7 +68,16 @@ impl Global {
                 "log-format" => global.log_json = is_json(&value()?)?,
                 "criu" | "rootless" => drop(value()?),
                 "debug" => {}
-                "systemd-cgroup" => return Err(systemd_refused(attached.as_deref())?),
+                "systemd-cgroup" => match attached.as_deref() {
+                    None | Some("true" | "1") => global.cgroup_manager = systemd(user_bus)?,
+                    Some("false" | "0") => {}
+                    Some(other) => return Err(format!("invalid systemd-cgroup: {other:?}")),
+                },
+                "cgroup-manager" => match value()?.as_str() {
+                    "systemd" => global.cgroup_manager = systemd(user_bus)?,
+                    "cgroupfs" => global.cgroup_manager = Manager::Cgroupfs,
+                    other => return Err(format!("cgroup manager {other:?} is not supported")),
+                },
                 "help" | "h" => return Ok((global, Wanted::Help)),
                 "version" | "v" => return Ok((global, Wanted::Version)),
                 _ => return Err(format!("flag provided but not defined: --{flag}")),
@@ -118,15 +134,13 @@ fn is_json(format: &str) -> Result<bool, String> {
     }
 }
 
-/// cgroups by way of systemd are not built yet; `--systemd-cgroup=false` asks for what is there.
-fn systemd_refused(value: Option<&str>) -> Result<String, String> {
-    match value {
-        None | Some("true" | "1") => Ok(
-            "--systemd-cgroup is not supported yet: leave it out, and cgroups are made directly"
-                .to_owned(),
-        ),
-        Some(_) => Err("--systemd-cgroup takes no value: leave it out".to_owned()),
-    }
+/// The systemd that makes the caller's cgroups.
+fn systemd(user_bus: Option<&str>) -> Result<Manager, String> {
+    Manager::systemd(user_bus).ok_or_else(|| {
+        "--systemd-cgroup needs the caller's own systemd: set DBUS_SESSION_BUS_ADDRESS or \
+         XDG_RUNTIME_DIR, or log in anew with dbus-user-session installed"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -137,6 +151,7 @@ mod tests {
         Global::parse(
             words.iter().map(|word| (*word).to_owned()),
             Path::new("/run/x"),
+            Some("unix:path=/run/user/1000/bus"),
         )
     }
 
@@ -173,10 +188,22 @@ mod tests {
                 .unwrap_err()
                 .contains("xml")
         );
-        assert!(
-            parse(&["--systemd-cgroup", "list"])
-                .unwrap_err()
-                .contains("--systemd-cgroup")
+        assert!(parse(&["--cgroup-manager", "disabled", "list"]).is_err());
+    }
+
+    #[test]
+    fn systemd_makes_the_cgroups_when_it_is_asked_for() {
+        let manager = |words: &[&str]| parse(words).unwrap().0.cgroup_manager;
+        assert_eq!(manager(&["list"]), Manager::Cgroupfs);
+        assert_eq!(
+            manager(&["--systemd-cgroup=false", "list"]),
+            Manager::Cgroupfs
         );
+        for words in [
+            &["--systemd-cgroup", "list"][..],
+            &["--cgroup-manager=systemd", "list"],
+        ] {
+            assert!(matches!(manager(words), Manager::Systemd(_)), "{words:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::global::{Global, Wanted};
 use super::{
     create, delete, events, exec, features, kill, list, pause, ps, run, spec, start, state, update,
 };
+use crate::context::Context;
 use crate::error_text;
 
 const HELP: &str = "\
@@ -37,7 +38,8 @@ GLOBAL OPTIONS:
   --log FILE                  Where errors are written beside standard error
   --log-format text|json      In which form
   --debug                     Write what is done, too
-  --cgroup-manager cgroupfs   How cgroups are made
+  --systemd-cgroup            Let systemd make cgroups: cgroupsPath is slice:prefix:name
+  --cgroup-manager NAME       Who makes cgroups: cgroupfs or systemd
   --rootless true|false|auto  Taken for runc's callers: found out by itself
   --version                   Show the version
 
@@ -56,13 +58,12 @@ USAGE:
 ";
 
 /// Runs `wharf oci` with the arguments after it; gives back the exit code. `name` is how it was
-/// called, `default_root` where containers are kept when nothing else is said.
-pub(crate) fn main(
-    name: &str,
-    arguments: impl Iterator<Item = String>,
-    default_root: &std::path::Path,
-) -> i32 {
-    let (global, wanted) = match Global::parse(arguments, default_root) {
+/// called.
+pub(crate) fn main(name: &str, arguments: impl Iterator<Item = String>, context: &Context) -> i32 {
+    // Apart from the engine's containers.
+    let default_root = context.run_root.join("oci");
+    let user_bus = context.user_bus();
+    let (global, wanted) = match Global::parse(arguments, &default_root, user_bus.as_deref()) {
         Ok(parsed) => parsed,
         Err(message) => {
             crate::output::error(&message);
