@@ -39,7 +39,6 @@ pub fn features() -> Features {
                 monitoring: Some(true),
             }),
             memory_policy: Some(scheduling::memory_features()),
-            ..Default::default()
         }),
         ..Features::default()
     }

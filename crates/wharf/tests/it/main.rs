@@ -39,3 +39,4 @@ mod rootless;
 mod run;
 mod streams;
 mod verbs;
+mod vm;
