@@ -35,7 +35,8 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Furnishes the /dev below `root`. `may_mknod` is whether the calling process can make device
-/// nodes here, which needs the host's user namespace.
+/// nodes here, which needs the host's user namespace; its umask is empty, so that modes are those
+/// asked for.
 pub(super) fn furnish(
     root: BorrowedFd<'_>,
     devices: &[Device],
@@ -43,19 +44,7 @@ pub(super) fn furnish(
 ) -> Result<(), Fault> {
     let dev = sys::path::create_dir_all_in_root(root, Path::new("/dev"), 0o755)
         .doing(|| "making /dev".to_owned())?;
-    // The modes are exactly those asked for.
-    let umask = rustix::process::umask(Mode::empty());
-    let furnished = fill(root, dev.as_fd(), devices, may_mknod);
-    rustix::process::umask(umask);
-    furnished
-}
-
-fn fill(
-    root: BorrowedFd<'_>,
-    dev: BorrowedFd<'_>,
-    devices: &[Device],
-    may_mknod: bool,
-) -> Result<(), Fault> {
+    let dev = dev.as_fd();
     for (name, major, minor) in DEFAULT {
         if devices
             .iter()

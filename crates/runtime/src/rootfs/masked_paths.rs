@@ -39,7 +39,10 @@ pub(crate) fn mask(
         }
     }
     let mut covers: Option<Covers> = None;
-    for path in masked {
+    for (index, path) in masked.iter().enumerate() {
+        if masked.iter().take(index).any(|before| before == path) {
+            continue;
+        }
         let Some(target) = find(root, path)? else {
             continue;
         };

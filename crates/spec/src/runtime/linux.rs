@@ -247,6 +247,7 @@ pub struct Personality {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryPolicy {
     /// `MPOL_BIND`, `MPOL_INTERLEAVE`, …
+    #[serde(default)]
     pub mode: String,
     /// Nodes as a list such as `0-1,3`.
     #[serde(

@@ -76,7 +76,8 @@ fn mounts_have_their_options() {
     }
     let script = "touch /tmp/a && echo tmp; touch /usr/a 2>/dev/null || echo usr; touch /ro \
                   2>/dev/null || echo root; ls /masked; cat /hidden; touch /kept/a 2>/dev/null \
-                  || echo kept; grep -c ' /tmp tmpfs rw,nosuid,nodev,noexec' /proc/mounts";
+                  || echo kept; grep -c ' /tmp tmpfs rw,nosuid,nodev,noexec' /proc/mounts; grep -c ' /masked ' \
+                  /proc/mounts";
     let mut bundle = Bundle::new(&["sh", "-c", script]);
     let root = bundle.path("rootfs");
     for name in ["masked", "kept", "tmp"] {
@@ -88,11 +89,11 @@ fn mounts_have_their_options() {
     let tmp = json!({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
         "options": ["nosuid", "nodev", "noexec", "size=1m"]});
     config["mounts"].as_array_mut().unwrap().push(tmp);
-    config["linux"]["maskedPaths"] = json!(["/masked", "/hidden", "/missing"]);
+    config["linux"]["maskedPaths"] = json!(["/masked", "/hidden", "/missing", "/masked"]);
     config["linux"]["readonlyPaths"] = json!(["/kept"]);
     assert_eq!(
         bundle.output().lines().collect::<Vec<_>>(),
-        ["tmp", "usr", "root", "kept", "1"]
+        ["tmp", "usr", "root", "kept", "1", "1"]
     );
 }
 
