@@ -159,6 +159,10 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "unshare" => with(verb, words, |args| {
             unshare::run(args, context.variables.clone())
         }),
+        "volume" => volume::volume(words, context),
+        "why" => with(verb, words, |args| why::why(args, context)),
+        "completion" => with(verb, words, completion::completion),
+        "man" => with(verb, words, completion::man),
         "container prune" => with(verb, words, |args| prune::prune(args, context)),
         "help" => help::help(words.first().map(String::as_str)),
         _ => return None,

@@ -32,6 +32,7 @@ Containers:
   unpause   Let them go on
   wait      Wait for the end of containers
   inspect   Show everything about containers
+  why       Say why a container does not run
   update    Change the limits of containers
   rename    Give a container another name
   port      List published ports
@@ -40,6 +41,7 @@ Containers:
   commit    Make an image of what a container wrote
   export    Write a container's files to an archive
   container All of these once more, and prune
+  volume    Make, list, show and remove volumes
 
 Images:
   pull      Bring an image from a registry
@@ -65,6 +67,9 @@ wharf:
   info      Show what this machine can do
   system    Show what takes room, and check the store of images
   version   Show the version
+  man       Write the pages of the manual
+  completion
+            Print what completes commands in a shell
   help      Show this page, or a command's
 
 See 'wharf COMMAND --help' for a command's options.
@@ -103,6 +108,10 @@ fn command(verb: &str) -> Option<clap::Command> {
         "stats" => stats::Args::command(),
         "port" => port::Args::command(),
         "container prune" => prune::Args::command(),
+        "volume" => volume::Args::command(),
+        "why" => why::Args::command(),
+        "completion" => completion::Args::command(),
+        "man" => completion::ManArgs::command(),
         "ps" => ps::Args::command(),
         "logs" => logs::Args::command(),
         "exec" => exec::Args::command(),
@@ -134,9 +143,28 @@ fn command(verb: &str) -> Option<clap::Command> {
     })
 }
 
+/// All verbs as one tree, for completions and the manual; only those need it whole.
+pub(crate) fn tree() -> clap::Command {
+    let verbs = verbs().filter_map(|verb| Some(command(verb)?.name(verb)));
+    clap::Command::new("wharf")
+        .about("A container engine for Linux in one static binary")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommands(verbs)
+}
+
 /// A hint at the verb that was probably meant.
 pub(crate) fn suggestion(word: &str) -> String {
-    let best = verbs().map(|verb| (distance(word, verb), verb)).min();
+    let same = |verb: &str| {
+        word.chars()
+            .zip(verb.chars())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    // Of those that are equally near, the one that begins alike.
+    let near = |verb: &&str| (distance(word, verb), std::cmp::Reverse(same(verb)));
+    let best = verbs()
+        .min_by_key(near)
+        .map(|verb| (distance(word, verb), verb));
     match best {
         Some((distance, verb)) if distance <= 1 + word.len() / 4 => {
             format!(" (did you mean '{verb}'?)")
@@ -148,6 +176,7 @@ pub(crate) fn suggestion(word: &str) -> String {
 /// The verbs of the overview.
 fn verbs() -> impl Iterator<Item = &'static str> {
     let entries = OVERVIEW.lines().filter_map(|line| line.strip_prefix("  "));
+    let entries = entries.filter(|line| !line.starts_with(' '));
     entries.filter_map(|line| line.split_whitespace().next())
 }
 
@@ -185,6 +214,7 @@ mod tests {
     #[test]
     fn a_typo_is_met_with_the_verb_that_was_meant() {
         assert_eq!(suggestion("rnu"), " (did you mean 'run'?)");
+        assert_eq!(suggestion("rum"), " (did you mean 'run'?)");
         assert_eq!(suggestion("atach"), " (did you mean 'attach'?)");
         assert_eq!(suggestion("frobnicate"), "");
     }

@@ -3,6 +3,7 @@
 //! environment is read here.
 
 pub mod attach;
+mod cid_file;
 mod commands;
 mod context;
 pub mod detach_keys;

@@ -18,6 +18,20 @@ pub enum Error {
         /// As asked for.
         name: String,
     },
+    /// No volume has this name.
+    #[error("no such volume: {name}")]
+    NoSuchVolume {
+        /// As asked for.
+        name: String,
+    },
+    /// A volume is in use.
+    #[error("volume {name} is used by container {container}: remove that one first")]
+    VolumeInUse {
+        /// The volume.
+        name: String,
+        /// The container.
+        container: String,
+    },
     /// The beginning of an id means more than one container.
     #[error("{prefix:?} is the beginning of more than one container's id")]
     AmbiguousContainer {
@@ -143,8 +157,10 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchContainer { .. } => Kind::NotFound,
-            Self::Status { .. } | Self::ImageInUse { .. } => Kind::Conflict,
+            Self::NoSuchContainer { .. } | Self::NoSuchVolume { .. } => Kind::NotFound,
+            Self::VolumeInUse { .. } | Self::Status { .. } | Self::ImageInUse { .. } => {
+                Kind::Conflict
+            }
             Self::NameTaken { .. } => Kind::AlreadyExists,
             Self::Invalid { .. } | Self::AmbiguousContainer { .. } => Kind::InvalidArgument,
             Self::Forbidden { .. } => Kind::Forbidden,

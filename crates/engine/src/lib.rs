@@ -12,6 +12,7 @@ mod kind;
 mod paths;
 mod prepare;
 mod program;
+mod volumes;
 
 pub use container::*;
 pub use error::Error;
@@ -24,6 +25,7 @@ pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;
 pub use program::{MONITOR_VERB, PROBE_VERB};
+pub use volumes::VolumeRecord;
 
 /// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a
 /// method, defined in the file of its name.

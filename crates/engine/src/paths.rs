@@ -57,6 +57,11 @@ impl Paths {
         self.run.join("ids")
     }
 
+    /// The volumes.
+    pub(crate) fn volumes(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
     /// The image store.
     pub(crate) fn images(&self) -> PathBuf {
         self.data.join("images")

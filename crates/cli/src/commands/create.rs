@@ -1,5 +1,6 @@
 //! `wharf create`: make a container for a later `start`.
 
+use crate::cid_file::CidFile;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::flags::container::ContainerFlags;
@@ -20,10 +21,14 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
+    let cid_file = CidFile::claim(args.container.cidfile.as_deref())?;
     let config = args.container.config(context, true)?;
     let engine = context.engine()?;
     let make = |config| engine.create(config);
     let record = args.image.make(&engine, config, context, make)?;
+    if let Some(file) = cid_file {
+        file.write(&record.id)?;
+    }
     output::print(&format!("{}\n", record.id));
     Ok(0)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod chroot;
 pub(crate) mod commit;
+pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
 pub(crate) mod exec;
@@ -43,4 +44,6 @@ pub(crate) mod top;
 pub(crate) mod unshare;
 pub(crate) mod update;
 pub(crate) mod version;
+pub(crate) mod volume;
 pub(crate) mod wait;
+pub(crate) mod why;

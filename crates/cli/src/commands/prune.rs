@@ -45,7 +45,7 @@ pub(crate) fn prune(args: Args, context: &Context) -> Result<i32, Failure> {
 }
 
 /// Removes what does not run and meets a condition; gives back ids and bytes.
-pub(super) fn remove_stopped(
+fn remove_stopped(
     engine: &Engine,
     is_meant: impl Fn(&engine::Record) -> bool,
 ) -> Result<(Vec<String>, u64), Failure> {
@@ -57,7 +57,7 @@ pub(super) fn remove_stopped(
         }
         let written = engine.written(&record);
         // Somebody may just have started or removed it.
-        if engine.remove(&record.id, false).is_ok() {
+        if engine.remove(&record.id, false, false).is_ok() {
             removed.push(record.id);
             freed += written;
         }

@@ -1,5 +1,6 @@
 //! `wharf run`: make a container, start it, and stay with it.
 
+use crate::cid_file::CidFile;
 use crate::context::Context;
 use crate::detach_keys::DetachKeys;
 use crate::exit_code::Failure;
@@ -42,11 +43,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     if !args.detach {
         wishes.check()?;
     }
+    let cid_file = CidFile::claim(args.container.cidfile.as_deref())?;
     let config = args.container.config(context, !args.detach)?;
     let engine = context.engine()?;
     let streams = (!args.detach).then(|| wishes.streams());
     let make = |config| engine.run(config, streams);
     let started = args.image.make(&engine, config, context, make)?;
+    if let Some(file) = cid_file {
+        file.write(&started.record().id)?;
+    }
     for warning in &started.warnings {
         output::warning(warning);
     }

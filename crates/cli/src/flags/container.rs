@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 
-use engine::{ContainerConfig, Namespaces, RestartPolicy, Root, Sharing, Tmpfs, Volume};
-use spec::runtime::{Rlimit, TimeOffset};
+use engine::{
+    ContainerConfig, DeviceWish, Namespaces, RestartPolicy, Root, Sharing, Tmpfs, Volume,
+};
+use spec::runtime::{DeviceRule, Rlimit, TimeOffset};
 
 use super::health::HealthFlags;
 use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
-use super::{environment, log, mount, namespace, restart, security, ulimit};
+use super::{device, environment, log, mount, namespace, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
 
@@ -50,13 +52,52 @@ pub(crate) struct ContainerFlags {
     /// Label it, NAME=VALUE
     #[arg(short, long, value_name = "LABEL")]
     label: Vec<String>,
+    /// Set the labels of a file
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
+    /// Annotate its OCI configuration, NAME=VALUE
+    #[arg(long, value_name = "ANNOTATION")]
+    annotation: Vec<String>,
+    /// Domain name in the container
+    #[arg(long, value_name = "NAME")]
+    domainname: Option<String>,
+    /// A further line for /etc/hosts, NAME:ADDRESS
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = host_line)]
+    add_host: Vec<String>,
+    /// A name server instead of the host's
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    dns: Vec<String>,
+    /// A search domain instead of the host's; . for none
+    #[arg(long, value_name = "DOMAIN")]
+    dns_search: Vec<String>,
+    /// A resolver option instead of the host's
+    #[arg(long, visible_alias = "dns-opt", value_name = "OPTION")]
+    dns_option: Vec<String>,
+    /// A further group, by name or number
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// Set a kernel parameter of its namespaces, NAME=VALUE
+    #[arg(long, value_name = "PARAMETER")]
+    sysctl: Vec<String>,
+    /// Give it a device of the host, PATH[:TARGET][:rwm]
+    #[arg(long, value_name = "DEVICE", value_parser = device::device)]
+    device: Vec<DeviceWish>,
+    /// Allow the use of devices, TYPE MAJOR:MINOR ACCESS
+    #[arg(long, value_name = "RULE", value_parser = device::rule)]
+    device_cgroup_rule: Vec<DeviceRule>,
+    /// Mount the volumes of another container, CONTAINER[:ro]
+    #[arg(long, value_name = "CONTAINER")]
+    volumes_from: Vec<String>,
+    /// Write its id to a file, which must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cidfile: Option<PathBuf>,
     /// Replace the image's entry point
     #[arg(long, value_name = "PROGRAM")]
     entrypoint: Option<String>,
-    /// Mount a path of the host, SOURCE:TARGET[:ro]
+    /// Mount a path of the host or a volume, [SOURCE:]TARGET[:ro]
     #[arg(short, long, value_name = "VOLUME", value_parser = mount::volume)]
     volume: Vec<Volume>,
-    /// Mount as said by name, type=bind|tmpfs,source=PATH,target=PATH[,readonly]
+    /// Mount as said by name, type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]
     #[arg(long, value_name = "MOUNT", value_parser = mount::mount)]
     mount: Vec<Mount>,
     /// Mount an empty directory in memory, TARGET[:OPTIONS]
@@ -113,7 +154,7 @@ pub(crate) struct ContainerFlags {
     /// Drop a capability
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<String>,
-    /// no-new-privileges, seccomp=unconfined or seccomp=FILE
+    /// no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE or systempaths=unconfined
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Run a small init that reaps orphans and passes signals on
@@ -154,23 +195,29 @@ impl ContainerFlags {
         let security = security::collect(&self.security_opt).map_err(usage)?;
         let (volumes, tmpfs) = mounts(self.volume, self.mount, self.tmpfs);
         let (root, command) = root(self.rootfs, self.rootfs_rw, self.words)?;
-        let of = Option::unwrap_or_default;
         Ok(ContainerConfig {
             name: self.name,
             root,
             command,
-            // An empty word takes the entry point away.
-            entrypoint: self.entrypoint.map(|program| {
-                Some(program)
-                    .filter(|program| !program.is_empty())
-                    .into_iter()
-                    .collect()
-            }),
+            entrypoint: self.entrypoint.map(entrypoint),
             env: env.map_err(usage)?,
             working_dir: self.workdir,
             user: self.user,
             hostname: self.hostname,
-            labels: environment::labels(&self.label).map_err(usage)?,
+            labels: environment::labels_with_files(&self.label_file, &self.label).map_err(usage)?,
+            annotations: environment::labels(&self.annotation).map_err(usage)?,
+            domainname: self.domainname,
+            add_hosts: self.add_host,
+            dns: self.dns,
+            dns_search: self.dns_search,
+            dns_options: self.dns_option,
+            group_add: self.group_add,
+            sysctls: environment::labels(&self.sysctl).map_err(usage)?,
+            devices: self.device,
+            device_rules: self.device_cgroup_rule,
+            volumes_from: self.volumes_from,
+            apparmor: security.apparmor,
+            shows_system_paths: security.shows_system_paths,
             terminal: self.tty,
             open_stdin: self.interactive,
             stdin_once: self.interactive && attached,
@@ -179,14 +226,14 @@ impl ContainerFlags {
             tmpfs,
             read_only: self.read_only,
             resources: self.limits.resources(Some(self.first_limits)),
-            namespaces: Namespaces {
-                pid: of(self.pid),
-                network: of(self.network),
-                ipc: of(self.ipc),
-                uts: of(self.uts),
-                user: of(self.userns),
-                cgroup: of(self.cgroupns),
-            },
+            namespaces: namespaces([
+                self.pid,
+                self.network,
+                self.ipc,
+                self.uts,
+                self.userns,
+                self.cgroupns,
+            ]),
             time_offsets: self.time_offset.into_iter().collect(),
             privileged: self.privileged,
             cap_add: self.cap_add,
@@ -235,6 +282,43 @@ fn root(
     }
     let image = words.remove(0);
     Ok((Root::Image(image), words))
+}
+
+/// An empty word takes the entry point away.
+fn entrypoint(program: String) -> Vec<String> {
+    Some(program)
+        .filter(|program| !program.is_empty())
+        .into_iter()
+        .collect()
+}
+
+fn namespaces(wanted: [Option<Sharing>; 6]) -> Namespaces {
+    let [pid, network, ipc, uts, user, cgroup] = wanted.map(Option::unwrap_or_default);
+    Namespaces {
+        pid,
+        network,
+        ipc,
+        uts,
+        user,
+        cgroup,
+    }
+}
+
+fn host_line(text: &str) -> Result<String, String> {
+    let wrong = || format!("invalid host {text:?}: expected NAME:ADDRESS");
+    let (name, address) = text.split_once([':', '=']).ok_or_else(wrong)?;
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    match !name.is_empty() && address.parse::<std::net::IpAddr>().is_ok() {
+        true => Ok(format!("{name}:{address}")),
+        false => Err(wrong()),
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let address = text.parse::<std::net::IpAddr>();
+    address
+        .map(|address| address.to_string())
+        .map_err(|_| format!("{text:?} is no address of a name server"))
 }
 
 fn time_offset(text: &str) -> Result<(String, TimeOffset), String> {

@@ -41,6 +41,24 @@ fn variable(text: &str, own: &[(String, String)]) -> Result<Option<String>, Stri
     Ok(value.map(|(name, value)| format!("{name}={value}")))
 }
 
+/// The labels of the files, a line each, then those of the flags.
+pub(crate) fn labels_with_files(
+    files: &[impl AsRef<Path>],
+    flags: &[String],
+) -> Result<BTreeMap<String, String>, String> {
+    let mut lines = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("reading {}: {error}", file.display()))?;
+        let kept = text.lines().map(str::trim);
+        let kept = kept.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.extend(kept.map(str::to_owned));
+    }
+    lines.extend(flags.iter().cloned());
+    labels(&lines)
+}
+
 /// Labels, `NAME=VALUE` or `NAME`.
 pub(crate) fn labels(flags: &[String]) -> Result<BTreeMap<String, String>, String> {
     flags

@@ -2,6 +2,7 @@
 //! the engine's business.
 
 pub(crate) mod container;
+pub(crate) mod device;
 pub(crate) mod duration;
 pub(crate) mod environment;
 pub(crate) mod health;

@@ -4,34 +4,45 @@ use std::path::{Path, PathBuf};
 
 use engine::{Tmpfs, Volume};
 
-/// `SOURCE:TARGET[:ro|rw]`. Named and anonymous volumes do not exist yet.
+/// `TARGET`, or `SOURCE:TARGET[:OPTIONS]` with a path or the name of a volume as the source.
 pub(crate) fn volume(text: &str) -> Result<Volume, String> {
     let wrong = |why: &str| format!("invalid volume {text:?}: {why}");
-    let mut parts = text.split(':');
-    let (source, target, options) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(source), Some(target), options, None) => (source, target, options.unwrap_or("rw")),
-        _ => return Err(wrong("expected SOURCE:TARGET[:OPTIONS]")),
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, options) = match parts.as_slice() {
+        [target] => (None, *target, "rw"),
+        [source, target] => (Some(*source), *target, "rw"),
+        [source, target, options] => (Some(*source), *target, *options),
+        _ => return Err(wrong("expected [SOURCE:]TARGET[:OPTIONS]")),
     };
-    if !source.starts_with(['/', '.']) {
-        return Err(wrong(
-            "named volumes are not supported yet; a path begins with / or .",
-        ));
+    let mut volume = Volume {
+        target: target_path(target).map_err(|why| wrong(&why))?,
+        ..Volume::default()
+    };
+    match source {
+        None => volume.anonymous = true,
+        Some(path) if path.starts_with(['/', '.']) => {
+            volume.source = absolute(path)?;
+            volume.create_source = true;
+        }
+        Some("") => return Err(wrong("the source is empty")),
+        Some(name) => volume.name = Some(name.to_owned()),
     }
-    let mut read_only = false;
     for option in options.split(',') {
         match option {
-            "ro" => read_only = true,
-            "rw" => read_only = false,
+            "ro" => volume.read_only = true,
+            "rw" => volume.read_only = false,
+            "nocopy" if volume.source.as_os_str().is_empty() => volume.no_copy = true,
+            word if PROPAGATION.contains(&word) => volume.propagation = Some(word.to_owned()),
             other => return Err(wrong(&format!("the option {other:?} is not supported"))),
         }
     }
-    Ok(Volume {
-        source: absolute(source)?,
-        target: target_path(target).map_err(|why| wrong(&why))?,
-        read_only,
-        create_source: true,
-    })
+    Ok(volume)
 }
+
+/// How mounts spread.
+const PROPAGATION: [&str; 6] = [
+    "private", "rprivate", "shared", "rshared", "slave", "rslave",
+];
 
 /// A `--mount` is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,40 +51,56 @@ pub(crate) enum Mount {
     Tmpfs(Tmpfs),
 }
 
-/// `type=bind|tmpfs,source=…,target=…[,readonly]`.
+/// `type=bind|volume|tmpfs,source=…,target=…[,readonly]`.
 pub(crate) fn mount(text: &str) -> Result<Mount, String> {
     let wrong = |why: String| format!("invalid mount {text:?}: {why}");
-    let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
+    let (mut kind, mut source, mut target) = ("volume", None, None);
+    let mut volume = Volume::default();
     let mut options = Vec::new();
     for field in text.split(',') {
-        match field.split_once('=').unwrap_or((field, "")) {
-            ("type", value) => kind = value,
-            ("source" | "src", value) => source = Some(value),
-            ("target" | "destination" | "dst", value) => target = Some(value),
-            ("readonly" | "ro", "" | "true" | "1") => read_only = true,
-            ("readonly" | "ro", "false" | "0") => read_only = false,
-            ("tmpfs-size", value) => options.push(format!("size={}", super::size::bytes(value)?)),
-            ("tmpfs-mode", value) => options.push(format!("mode={value}")),
-            (name, _) => return Err(wrong(format!("the option {name:?} is not supported"))),
+        let (key, value) = field.split_once('=').unwrap_or((field, ""));
+        let is_on = || match value {
+            "" | "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(wrong(format!("{key} is true or false"))),
+        };
+        match key {
+            "type" => kind = value,
+            "source" | "src" => source = Some(value),
+            "target" | "destination" | "dst" => target = Some(value),
+            "readonly" | "ro" => volume.read_only = is_on()?,
+            "volume-nocopy" => volume.no_copy = is_on()?,
+            "bind-propagation" if PROPAGATION.contains(&value) => {
+                volume.propagation = Some(value.to_owned());
+            }
+            "bind-nonrecursive" => volume.shallow = is_on()?,
+            "bind-create-src" => volume.create_source = is_on()?,
+            "tmpfs-size" => options.push(format!("size={}", super::size::bytes(value)?)),
+            "tmpfs-mode" => options.push(format!("mode={value}")),
+            _ => return Err(wrong(format!("the option {field:?} is not supported"))),
         }
     }
     let target = target.ok_or_else(|| wrong("it needs target=PATH".to_owned()))?;
-    let target = target_path(target).map_err(wrong)?;
+    volume.target = target_path(target).map_err(wrong)?;
     match (kind, source) {
-        ("bind", Some(source)) => Ok(Mount::Volume(Volume {
-            source: absolute(source)?,
-            target,
-            read_only,
-            create_source: false,
-        })),
+        ("bind", Some(source)) => {
+            volume.source = absolute(source)?;
+            Ok(Mount::Volume(volume))
+        }
         ("bind", None) => Err(wrong("it needs source=PATH".to_owned())),
+        ("volume", name) => {
+            volume.name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+            volume.anonymous = volume.name.is_none();
+            Ok(Mount::Volume(volume))
+        }
         ("tmpfs", None) => {
-            options.extend(read_only.then(|| "ro".to_owned()));
+            options.extend(volume.read_only.then(|| "ro".to_owned()));
+            let target = volume.target;
             Ok(Mount::Tmpfs(Tmpfs { target, options }))
         }
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source".to_owned())),
         (other, _) => Err(wrong(format!(
-            "the type {other:?} is not supported: bind or tmpfs"
+            "the type {other:?} is not supported: bind, volume or tmpfs"
         ))),
     }
 }
@@ -123,14 +150,27 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named() {
-        assert!(refusal(volume("data:/srv")).contains("named volumes"));
         assert!(refusal(volume("/a:/b:z")).contains("\"z\""));
         assert!(refusal(volume("/a:b")).contains("not absolute"));
-        assert!(refusal(volume("/a")).contains("expected SOURCE:TARGET"));
-        assert!(refusal(mount("type=volume,target=/x")).contains("\"volume\""));
+        assert!(refusal(volume("/a:/b:nocopy")).contains("\"nocopy\""));
+        assert!(refusal(volume("/a:/b:/c:/d")).contains("expected [SOURCE:]TARGET"));
+        assert!(refusal(mount("type=image,source=x,target=/x")).contains("\"image\""));
+        assert!(refusal(mount("type=volume,target=/x,volume-subpath=y")).contains("subpath"));
         assert!(
-            refusal(mount("type=bind,source=/a,target=/x,bind-nonrecursive")).contains("bind-")
+            refusal(mount("type=bind,source=/a,target=/x,bind-recursive=no")).contains("bind-")
         );
+    }
+
+    #[test]
+    fn a_volume_has_a_name_or_none() {
+        let named = volume("data:/srv:ro,nocopy").unwrap();
+        assert_eq!(named.name.as_deref(), Some("data"));
+        assert!(named.read_only && named.no_copy && !named.anonymous);
+        assert!(volume("/srv").unwrap().anonymous);
+        let Ok(Mount::Volume(by_mount)) = mount("source=data,target=/srv") else {
+            panic!("no volume");
+        };
+        assert_eq!(by_mount.name.as_deref(), Some("data"));
     }
 
     #[test]

@@ -8,9 +8,12 @@ use spec::runtime::LinuxSeccomp;
 pub(crate) struct SecurityOptions {
     pub(crate) no_new_privileges: bool,
     pub(crate) seccomp: Seccomp,
+    pub(crate) apparmor: Option<String>,
+    pub(crate) shows_system_paths: bool,
 }
 
-/// Reads `no-new-privileges[:true|false]` and `seccomp=unconfined|FILE`.
+/// Reads `no-new-privileges[:true|false]`, `seccomp=unconfined|FILE`, `apparmor=PROFILE` and
+/// `systempaths=unconfined`.
 pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
     let mut options = SecurityOptions::default();
     for flag in flags {
@@ -23,6 +26,11 @@ pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
             ("seccomp", file) if !file.is_empty() => {
                 options.seccomp = Seccomp::Profile(Box::new(profile(file)?));
             }
+            ("apparmor", "unconfined") => options.apparmor = None,
+            ("apparmor", profile) if !profile.is_empty() => {
+                options.apparmor = Some(profile.to_owned());
+            }
+            ("systempaths", "unconfined") => options.shows_system_paths = true,
             _ => return Err(format!("the security option {flag:?} is not supported")),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use spec::runtime::{LinuxSeccomp, Rlimit, TimeOffset};
+use spec::runtime::{DeviceRule, LinuxSeccomp, Rlimit, TimeOffset};
 
 use super::health::HealthConfig;
 use super::restarts::RestartPolicy;
@@ -46,8 +46,34 @@ pub struct ContainerConfig {
     pub auto_remove: bool,
     /// Directories and files of the host inside.
     pub volumes: Vec<Volume>,
+    /// Containers whose volumes it gets too, with `:ro` for reading only.
+    pub volumes_from: Vec<String>,
     /// Empty directories in memory.
     pub tmpfs: Vec<Tmpfs>,
+    /// Device nodes of the host.
+    pub devices: Vec<DeviceWish>,
+    /// Further rules for the use of devices.
+    pub device_rules: Vec<DeviceRule>,
+    /// Kernel parameters of its namespaces.
+    pub sysctls: BTreeMap<String, String>,
+    /// Annotations of its OCI configuration.
+    pub annotations: BTreeMap<String, String>,
+    /// Groups of the process over its user's, names or numbers.
+    pub group_add: Vec<String>,
+    /// Lines for `/etc/hosts`, as `NAME:ADDRESS`.
+    pub add_hosts: Vec<String>,
+    /// Name servers instead of the host's.
+    pub dns: Vec<String>,
+    /// Search domains instead of the host's.
+    pub dns_search: Vec<String>,
+    /// Resolver options instead of the host's.
+    pub dns_options: Vec<String>,
+    /// The domain name; none without.
+    pub domainname: Option<String>,
+    /// Whether nothing of /proc and /sys is hidden or read-only.
+    pub shows_system_paths: bool,
+    /// The AppArmor profile.
+    pub apparmor: Option<String>,
     /// Whether the root is read-only.
     pub read_only: bool,
     /// Limits.
@@ -105,10 +131,11 @@ impl Default for Root {
     }
 }
 
-/// A directory or file of the host inside the container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A directory or file of the host, or a volume, inside the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Volume {
-    /// The absolute path on the host.
+    /// The absolute path on the host; of a volume it is known once the container is made.
     pub source: PathBuf,
     /// The absolute path inside.
     pub target: PathBuf,
@@ -116,6 +143,27 @@ pub struct Volume {
     pub read_only: bool,
     /// Whether a missing source is made, as a directory; else it is an error.
     pub create_source: bool,
+    /// The name of the volume, if it is one.
+    pub name: Option<String>,
+    /// Whether it is a volume that is made for this container alone.
+    pub anonymous: bool,
+    /// Whether an empty volume stays empty, whatever the image has at its place.
+    pub no_copy: bool,
+    /// How mounts spread, as `rslave`; not at all without.
+    pub propagation: Option<String>,
+    /// Whether mounts below the source are left out.
+    pub shallow: bool,
+}
+
+/// A device node of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceWish {
+    /// Its path on the host.
+    pub source: PathBuf,
+    /// Its path inside.
+    pub target: PathBuf,
+    /// What may be done with it: `r`, `w`, `m`.
+    pub access: String,
 }
 
 /// An empty directory in memory.

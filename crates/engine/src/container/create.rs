@@ -17,7 +17,7 @@ use super::health::HealthConfig;
 use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
 use super::restarts::RestartPolicy;
-use super::{devices, health, layer, limits, name, oci_spec, process, recover, sharing};
+use super::{devices, health, layer, limits, name, oci_spec, process, recover, sharing, volumes};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
 
@@ -69,13 +69,15 @@ impl Engine {
     /// Looks at everything that could be wrong; nothing is made.
     pub(super) fn prepare_creation<'a>(
         &self,
-        config: ContainerConfig,
+        mut config: ContainerConfig,
         images: &'a image::Images,
         ephemeral: bool,
     ) -> Result<Prepared<'a>, Error> {
+        self.take_volumes(&mut config)?;
         self.check(&config)?;
         let shared = images.share()?;
         let base = base_of(&config, &shared)?;
+        volumes::add_images(&mut config, &base.defaults.other);
         let id = Id::random();
         let hostname = config.hostname.as_deref().unwrap_or(id.short());
         let process = process::resolve(&config, &base.defaults, hostname)?;
@@ -117,7 +119,8 @@ impl Engine {
         sharing::user_space(config, &self.host)?;
         limits::rlimits(config, &self.host)?;
         limits::oom_score_adj(config, &self.host)?;
-        limits::resources(&config.resources, devices::rules(config.privileged))?;
+        limits::resources(&config.resources, devices::rules(config)?)?;
+        devices::wished(config, &self.host)?;
         oci_spec::capability_sets(config, 0)?;
         check_targets(config)
     }
@@ -132,7 +135,10 @@ impl Engine {
             false => self.paths.data_dir_unfinished(id),
         };
         make_dir(&place)?;
-        make_layer(base, &place, prepared.hostname())?;
+        make_layer(prepared, &place)?;
+        let overlays = overlays(base, &home);
+        let mut config = config.clone();
+        self.make_volumes(&mut config, &overlays)?;
         let record = Record {
             version: RECORD_VERSION,
             id: id.to_owned(),
@@ -140,8 +146,8 @@ impl Engine {
             created: store::time::now_rfc3339(),
             ephemeral: prepared.ephemeral,
             image: base.image.clone(),
-            overlays: overlays(base, &home),
-            config: config.clone(),
+            overlays,
+            config,
             process: prepared.process.clone(),
             health: prepared.health.clone(),
         };
@@ -195,8 +201,8 @@ fn overlays(base: &Base, home: &Path) -> Vec<Overlay> {
     base.layers.iter().map(of).collect()
 }
 
-fn make_layer(base: &Base, place: &Path, hostname: &str) -> Result<(), Error> {
-    let overlays = overlays(base, place);
+fn make_layer(prepared: &Prepared<'_>, place: &Path) -> Result<(), Error> {
+    let overlays = overlays(&prepared.base, place);
     layer::make(&overlays)?;
     let Some(root) = overlays
         .iter()
@@ -206,7 +212,16 @@ fn make_layer(base: &Base, place: &Path, hostname: &str) -> Result<(), Error> {
     };
     // A host without the file has no resolver to hand on.
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    layer::write_host_files(root, hostname, &resolv)
+    let config = &prepared.config;
+    layer::write_host_files(
+        root,
+        &layer::Names {
+            hostname: prepared.hostname(),
+            domainname: config.domainname.as_deref(),
+            hosts: &config.add_hosts,
+            resolv: &layer::resolver(config, &resolv),
+        },
+    )
 }
 
 fn sync(directory: &Path) -> Result<(), Error> {

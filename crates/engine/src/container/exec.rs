@@ -74,7 +74,8 @@ impl Engine {
     ) -> Result<spec::runtime::Process, Error> {
         let wanted = config.user.as_ref().or(record.process.user.as_ref());
         let files = user::Files::read(&plan::layers(record));
-        let identity = user::resolve(wanted.map(String::as_str), &files)?;
+        let identity = user::resolve(wanted.map(String::as_str), &files)?
+            .with_groups(&record.config.group_add, &files)?;
         let mut env = record.process.env.clone();
         if config.terminal {
             set(&mut env, "TERM=xterm");

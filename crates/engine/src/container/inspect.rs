@@ -110,11 +110,16 @@ struct LogConfig {
 #[serde(rename_all = "PascalCase")]
 struct MountPoint {
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     source: PathBuf,
     destination: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver: Option<&'static str>,
     mode: &'static str,
     #[serde(rename = "RW")]
     rw: bool,
+    propagation: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -227,7 +232,10 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         let mode = if volume.read_only { ":ro" } else { "" };
         format!(
             "{}:{}{mode}",
-            volume.source.display(),
+            volume
+                .name
+                .clone()
+                .unwrap_or_else(|| volume.source.display().to_string()),
             volume.target.display()
         )
     };
@@ -304,7 +312,14 @@ fn mode(sharing: &Sharing, default: &str) -> String {
 
 fn mount_point(volume: &super::Volume) -> MountPoint {
     MountPoint {
-        r#type: "bind",
+        r#type: if volume.name.is_some() {
+            "volume"
+        } else {
+            "bind"
+        },
+        name: volume.name.clone(),
+        driver: volume.name.as_ref().map(|_| "local"),
+        propagation: volume.propagation.clone().unwrap_or_default(),
         source: volume.source.clone(),
         destination: volume.target.clone(),
         mode: if volume.read_only { "ro" } else { "" },

@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::config::ContainerConfig;
 use super::record::Overlay;
 use crate::Error;
 
@@ -37,9 +38,50 @@ pub(super) fn place(layer: &Path, target: &Path) -> PathBuf {
     }
 }
 
+/// What the files of `/etc` that name the host say.
+pub(super) struct Names<'a> {
+    pub(super) hostname: &'a str,
+    pub(super) domainname: Option<&'a str>,
+    /// `NAME:ADDRESS`.
+    pub(super) hosts: &'a [String],
+    /// The text of resolv.conf.
+    pub(super) resolv: &'a str,
+}
+
+/// The resolver's configuration: the host's, and what the user wants instead of its parts.
+pub(super) fn resolver(config: &ContainerConfig, host: &str) -> String {
+    if config.dns.is_empty() && config.dns_search.is_empty() && config.dns_options.is_empty() {
+        return host.to_owned();
+    }
+    let kept = |key: &str| {
+        let lines = host
+            .lines()
+            .filter(|line| line.split_whitespace().next() == Some(key));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let servers: String = config
+        .dns
+        .iter()
+        .map(|server| format!("nameserver {server}\n"))
+        .collect();
+    let line = |key: &str, values: &[String]| match values {
+        [] => kept(key),
+        // A single dot is for no domain at all.
+        [dot] if dot == "." => String::new(),
+        values => format!("{key} {}\n", values.join(" ")),
+    };
+    let servers = if servers.is_empty() {
+        kept("nameserver")
+    } else {
+        servers
+    };
+    let search = line("search", &config.dns_search);
+    servers + &search + &line("options", &config.dns_options)
+}
+
 /// Writes `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` into the layer, unless `/etc` is
 /// no plain directory in the image.
-pub(super) fn write_host_files(root: &Overlay, hostname: &str, resolv: &str) -> Result<(), Error> {
+pub(super) fn write_host_files(root: &Overlay, names: &Names<'_>) -> Result<(), Error> {
     let below = root
         .lower
         .iter()
@@ -50,9 +92,9 @@ pub(super) fn write_host_files(root: &Overlay, hostname: &str, resolv: &str) -> 
     let etc = root.writable.join("upper/etc");
     make_dir(&etc, 0o755)?;
     for (name, text) in [
-        ("hostname", format!("{hostname}\n")),
-        ("hosts", hosts(hostname)),
-        ("resolv.conf", resolv.to_owned()),
+        ("hostname", format!("{}\n", names.hostname)),
+        ("hosts", hosts(names)),
+        ("resolv.conf", names.resolv.to_owned()),
     ] {
         let path = etc.join(name);
         std::fs::write(&path, text)
@@ -63,11 +105,24 @@ pub(super) fn write_host_files(root: &Overlay, hostname: &str, resolv: &str) -> 
 }
 
 /// Docker's hosts file; the container's own name is that of its only address.
-fn hosts(hostname: &str) -> String {
+fn hosts(names: &Names<'_>) -> String {
+    let hostname = names.hostname;
+    let own = match names.domainname {
+        Some(domain) => format!("{hostname}.{domain} {hostname}"),
+        None => hostname.to_owned(),
+    };
+    // An address may have colons itself, a name has none.
+    let added = names
+        .hosts
+        .iter()
+        .filter_map(|line| line.split_once([':', '=']));
+    let added: String = added
+        .map(|(name, address)| format!("{address}\t{name}\n"))
+        .collect();
     format!(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
          ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n\
-         127.0.1.1\t{hostname}\n"
+         127.0.1.1\t{own}\n{added}"
     )
 }
 
@@ -93,17 +148,37 @@ mod tests {
     }
 
     #[test]
+    fn the_resolver_is_the_hosts_but_for_what_is_asked_for() {
+        let host = "nameserver 10.0.0.1\nsearch lan\noptions ndots:1\n";
+        let mut config = ContainerConfig::default();
+        assert_eq!(resolver(&config, host), host);
+        config.dns = vec!["9.9.9.9".into()];
+        config.dns_search = vec![".".into()];
+        let expected = "nameserver 9.9.9.9\noptions ndots:1\n";
+        assert_eq!(resolver(&config, host), expected);
+    }
+
+    #[test]
     fn a_host_file_is_written_unless_etc_leads_elsewhere() {
         let directory = tempfile::tempdir().unwrap();
         let overlay = overlay(directory.path());
         make(std::slice::from_ref(&overlay)).unwrap();
         std::fs::create_dir(&overlay.lower[0]).unwrap();
         std::os::unix::fs::symlink("/etc", overlay.lower[0].join("etc")).unwrap();
-        write_host_files(&overlay, "web", "").unwrap();
+        let names = Names {
+            hostname: "web",
+            domainname: None,
+            hosts: &["db:10.0.0.2".to_owned(), "six:::1".to_owned()],
+            resolv: "",
+        };
+        write_host_files(&overlay, &names).unwrap();
         let hostname = overlay.writable.join("upper/etc/hostname");
         assert!(!hostname.exists());
         std::fs::remove_file(overlay.lower[0].join("etc")).unwrap();
-        write_host_files(&overlay, "web", "").unwrap();
+        write_host_files(&overlay, &names).unwrap();
         assert_eq!(std::fs::read_to_string(hostname).unwrap(), "web\n");
+        let hosts = overlay.writable.join("upper/etc/hosts");
+        let hosts = std::fs::read_to_string(hosts).unwrap();
+        assert!(hosts.ends_with("web\n10.0.0.2\tdb\n::1\tsix\n"), "{hosts}");
     }
 }

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::recover;
 use super::restarts::Restarts;
 use super::status::Status;
-use crate::{Error, Paths};
+use crate::{Engine, Error, Paths};
 
 /// A container at a moment.
 #[derive(Debug, Clone)]
@@ -33,6 +33,18 @@ pub struct Live {
 /// How often, and how long each time, a monitor is waited for that is about to tell: 2 seconds.
 const PATIENCE: u32 = 400;
 const NAP: Duration = Duration::from_millis(5);
+
+impl Engine {
+    /// The facts about a container, and what it is now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`].
+    pub fn look(&self, name: &str) -> Result<(Record, Live), Error> {
+        let record = self.find(name)?;
+        let live = look(&self.paths, &record)?;
+        Ok((record, live))
+    }
+}
 
 /// Looks at a container. Between the end of its process and the word of its monitor nothing true
 /// can be said; that moment is waited out.

@@ -41,12 +41,13 @@ mod supervise;
 mod top;
 mod update;
 mod user;
+mod volumes;
 mod wait;
 
 pub use attach::Streams;
 pub use config::{
-    BlockLimit, BlockLimitKind, ContainerConfig, LogDriver, Namespaces, Resources, Root, Rotation,
-    Seccomp, Sharing, Tmpfs, Volume,
+    BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, Resources,
+    Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
 pub use exec::ExecConfig;
 pub use health::{HealthConfig, HealthTest};

@@ -114,7 +114,11 @@ impl Wanted<'_> {
     }
 
     fn volume(&self, volume: &Volume) -> Mount {
-        let mut options = vec!["rbind", "rprivate"];
+        let bind_word = if volume.shallow { "bind" } else { "rbind" };
+        let mut options = vec![
+            bind_word,
+            volume.propagation.as_deref().unwrap_or("rprivate"),
+        ];
         if volume.read_only {
             options.push("rro");
         }
@@ -315,6 +319,7 @@ mod tests {
             target: target.into(),
             read_only,
             create_source: true,
+            ..Volume::default()
         };
         let config = ContainerConfig {
             volumes: vec![volume("/srv/a/b", true), volume("/dev/shm", false)],

@@ -81,10 +81,11 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         capabilities: Some(capability_sets(config, input.identity.uid)?),
         rlimits: input.rlimits,
         no_new_privileges: config.no_new_privileges,
+        apparmor_profile: config.apparmor.clone(),
         oom_score_adj: input.oom_score_adj,
         ..Process::default()
     };
-    let hidden = |paths: &[&str]| match config.privileged {
+    let hidden = |paths: &[&str]| match config.privileged || config.shows_system_paths {
         true => Vec::new(),
         false => paths.iter().map(PathBuf::from).collect(),
     };
@@ -102,6 +103,7 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         masked_paths: hidden(&MASKED),
         readonly_paths: hidden(&READ_ONLY),
         time_offsets: config.time_offsets.clone(),
+        sysctl: config.sysctls.clone(),
         ..Linux::default()
     };
     Ok(Config {
@@ -113,6 +115,7 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
             readonly: config.read_only,
         }),
         hostname,
+        domainname: config.domainname.clone(),
         mounts: input.mounts,
         annotations: annotations(config),
         linux: Some(linux),
@@ -123,7 +126,9 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
 /// Our own init reads its signals and must miss none.
 fn annotations(config: &ContainerConfig) -> BTreeMap<String, String> {
     let blocked = (runtime::SIGNALS_BLOCKED.to_owned(), "true".to_owned());
-    config.init.then_some(blocked).into_iter().collect()
+    let mut annotations = config.annotations.clone();
+    annotations.extend(config.init.then_some(blocked));
+    annotations
 }
 
 /// The cgroup of a container, by its id alone, so that whoever knows the id can remove it.

@@ -30,7 +30,8 @@ impl Engine {
             self.namespace_of(name, kind)
         })?;
         let files = user::Files::read(&layers(record));
-        let identity = user::resolve(record.process.user.as_deref(), &files)?;
+        let identity = user::resolve(record.process.user.as_deref(), &files)?
+            .with_groups(&config.group_add, &files)?;
         make_sources(&config.volumes)?;
         let (rlimits, warnings) = limits::rlimits(config, &self.host)?;
         let user = spaces.user;
@@ -68,10 +69,9 @@ impl Engine {
             identity,
             id_maps,
             mounts: mounts(&wanted),
-            devices: if config.privileged && user == UserSpace::Host {
-                devices::of_host()
-            } else {
-                Vec::new()
+            devices: match config.privileged && user == UserSpace::Host {
+                true => devices::of_host(),
+                false => devices::wished(config, &self.host)?,
             },
             resources: Some(self.resources(config)?),
             rlimits,
@@ -88,7 +88,7 @@ impl Engine {
     /// The cgroup's settings; a caller without rights has no device cgroup, nor devices.
     fn resources(&self, config: &ContainerConfig) -> Result<LinuxResources, Error> {
         let rules = match self.host.may_mount() {
-            true => devices::rules(config.privileged),
+            true => devices::rules(config)?,
             false => Vec::new(),
         };
         limits::resources(&config.resources, rules)

@@ -14,6 +14,7 @@ use super::oci_spec::cgroup_path;
 use super::record::Record;
 use super::restarts::RESTARTS;
 use crate::paths::UNFINISHED;
+use crate::volumes::remove_anonymous;
 use crate::{Engine, Error, Paths};
 
 /// The error in the record of a container whose monitor could not write a better one.
@@ -148,7 +149,12 @@ pub(super) fn forget(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Err
 
 fn free_name(paths: &Paths, id: &str, record: Option<Record>) -> Result<(), Error> {
     match record {
-        Some(record) => free_claim(&paths.names(), &record.name, id),
+        Some(record) => {
+            if record.config.auto_remove {
+                remove_anonymous(paths, &record)?;
+            }
+            free_claim(&paths.names(), &record.name, id)
+        }
         // It was not made as far as its record, but may have claimed a name.
         None => free_claims(&paths.names(), id),
     }

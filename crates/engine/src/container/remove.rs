@@ -6,14 +6,16 @@ use super::record::Record;
 use super::recover;
 use super::status::{Operation, Status};
 use super::wait::Watch;
+use crate::volumes::remove_anonymous;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Removes a container; `force` kills it first.
+    /// Removes a container; `force` kills it first. With `volumes` those go too that were made
+    /// for it alone.
     ///
     /// # Errors
     /// [`Error::Status`] for one that runs, unless `force` is given.
-    pub fn remove(&self, name: &str, force: bool) -> Result<Record, Error> {
+    pub fn remove(&self, name: &str, force: bool, volumes: bool) -> Result<Record, Error> {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
         if force {
@@ -34,6 +36,9 @@ impl Engine {
             Ok(None) => {}
             Err(Error::NoSuchContainer { .. }) if record.config.auto_remove => {}
             Err(error) => return Err(error),
+        }
+        if volumes {
+            remove_anonymous(&self.paths, &record)?;
         }
         Ok(record)
     }

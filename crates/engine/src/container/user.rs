@@ -20,6 +20,23 @@ pub(super) struct Identity {
     pub(super) home: String,
 }
 
+impl Identity {
+    /// The same user in further groups, each a name or a number.
+    pub(super) fn with_groups(mut self, wanted: &[String], files: &Files) -> Result<Self, Error> {
+        for group in wanted {
+            let gid = match (find(&files.group, group, 2), group.parse()) {
+                (Some(entry), _) => number(&entry, 2).unwrap_or(0),
+                (None, Ok(gid)) => gid,
+                (None, Err(_)) => return Err(unknown("group", group, "/etc/group")),
+            };
+            if !self.groups.contains(&gid) {
+                self.groups.push(gid);
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// The text of both files; empty for one that is not there.
 #[derive(Debug, Default)]
 pub(super) struct Files {
