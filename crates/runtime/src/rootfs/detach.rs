@@ -113,10 +113,13 @@ impl Mount {
     }
 
     /// A clone made in the host's mount namespace belongs to the host's peer groups: what the
-    /// container mounts there would appear on the host. Only who asks for sharing gets it.
+    /// container mounts there would appear on the host. Only who asks for sharing gets it, and what
+    /// asks for the contrary gets that as soon as it is attached.
     fn part_from_host(&self, clone: BorrowedFd<'_>) -> Result<(), Fault> {
-        let shares = |flags: &Propagation| flags.contains(Propagation::SHARED);
-        if self.options.propagation.iter().any(shares) {
+        let is_said = |flags: &Propagation| {
+            flags.contains(Propagation::SHARED) || flags.contains(Propagation::REC)
+        };
+        if self.options.propagation.iter().any(is_said) {
             return Ok(());
         }
         let attr = MountAttr {

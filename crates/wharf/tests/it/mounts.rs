@@ -322,6 +322,8 @@ fn mounts_travel_only_where_that_is_asked_for() {
         ("", "rshared", false, "0\n2\n"),
         ("", "rslave", false, "0\n2\n"),
         ("", "rbind", true, "0\n2\n"),
+        ("", "rprivate", true, "0\n2\n"),
+        ("", "slave", true, "0\n2\n"),
     ] {
         let mut bundle = bundle(
             script,
