@@ -100,14 +100,6 @@ impl Created {
 /// Anything that [`Error`] names.
 pub fn create(request: Request<'_>) -> Result<Created, Error> {
     let config = &request.config;
-    let id = request.id;
-    if !is_valid_id(id) {
-        let why = format!("{id:?} may only have letters, digits and _ + - . (no leading dot)");
-        return Err(Error::Invalid {
-            key: "id".to_owned(),
-            why,
-        });
-    }
     check_terminal(&request, config)?;
     let mut container = claim(&request, config)?;
     match build(&request, config, &mut container) {
@@ -140,8 +132,16 @@ fn check_terminal(request: &Request<'_>, config: &Config) -> Result<(), Error> {
 }
 
 /// Makes the state directory: its creation is what claims the id.
-fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
-    let directory = request.root.join(request.id);
+pub(crate) fn claim(request: &Request<'_>, config: &Config) -> Result<Container, Error> {
+    let id = request.id;
+    if !is_valid_id(id) {
+        let why = format!("{id:?} may only have letters, digits and _ + - . (no leading dot)");
+        return Err(Error::Invalid {
+            key: "id".to_owned(),
+            why,
+        });
+    }
+    let directory = request.root.join(id);
     if !request.adopt {
         std::fs::create_dir_all(request.root)
             .doing(|| format!("making {}", request.root.display()))?;
@@ -199,6 +199,23 @@ fn build(
     config: &Config,
     container: &mut Container,
 ) -> Result<Waiting, Error> {
+    let (cgroup, holder) = make_cgroup(request, config, container)?;
+    let linux = config.linux.as_ref();
+    if let Some(wanted) = linux.and_then(|linux| linux.intel_rdt.as_ref()) {
+        container.record.intel_rdt = Some(intel_rdt::prepare(wanted, request.id)?);
+    }
+    let launched = launch(request, config, container, cgroup.as_ref());
+    // Init is in it now, so that nobody has to hold it any longer.
+    drop(holder);
+    launched
+}
+
+/// Makes the cgroup; a scope of systemd stands as long as the holder that is given back.
+pub(crate) fn make_cgroup(
+    request: &Request<'_>,
+    config: &Config,
+    container: &mut Container,
+) -> Result<(Option<Cgroup>, Option<Holder>), Error> {
     let bus = match request.cgroup_manager {
         Manager::Cgroupfs => None,
         Manager::Systemd(bus) => Some((bus, Holder::start()?)),
@@ -208,12 +225,7 @@ fn build(
     let (cgroup, unit) = made.map_or((None, None), |made| (Some(made.cgroup), made.unit));
     container.record.cgroup = cgroup.as_ref().map(|cgroup| cgroup.paths().clone());
     container.record.unit = unit;
-    let linux = config.linux.as_ref();
-    if let Some(wanted) = linux.and_then(|linux| linux.intel_rdt.as_ref()) {
-        container.record.intel_rdt = Some(intel_rdt::prepare(wanted, request.id)?);
-    }
-    // Init is in it when this is over, so that nobody has to hold it any longer.
-    launch(request, config, container, cgroup.as_ref())
+    Ok((cgroup, bus.map(|(_, holder)| holder)))
 }
 
 fn launch(
@@ -291,7 +303,7 @@ fn make_fifo(container: &Container) -> Result<OwnedFd, Error> {
 }
 
 /// Takes back what a failed creation made, last things first; each step is safe to repeat.
-fn undo(container: &Container, remove_directory: bool) {
+pub(crate) fn undo(container: &Container, remove_directory: bool) {
     // What cannot be removed now is found by its id later.
     let _ = container.remove_cgroup();
     if let Some(group) = &container.record.intel_rdt {

@@ -139,6 +139,14 @@ pub enum Error {
         /// How it ended.
         why: String,
     },
+    /// CRIU could not do what it was asked for.
+    #[error("criu failed: {why} (see {})", .log.display())]
+    Criu {
+        /// The reason in its log.
+        why: String,
+        /// Its log.
+        log: PathBuf,
+    },
     /// The state directory could not be read or written.
     #[error("keeping the container's state")]
     Store(#[from] store::Error),

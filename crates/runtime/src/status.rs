@@ -16,6 +16,7 @@ pub(crate) enum Operation {
     Resume,
     Update,
     Watch,
+    Checkpoint,
 }
 
 impl Operation {
@@ -29,6 +30,7 @@ impl Operation {
             Self::Delete => status == Status::Stopped,
             Self::Exec | Self::Pause => matches!(status, Status::Created | Status::Running),
             Self::Resume => status == Status::Paused,
+            Self::Checkpoint => matches!(status, Status::Running | Status::Paused),
             Self::Update | Self::Watch => status != Status::Stopped,
         }
     }
@@ -48,6 +50,9 @@ impl Operation {
             }
             (Self::Pause, _) => format!("container not running or created: {status}"),
             (Self::Resume, _) => format!("container not paused: {status}"),
+            (Self::Checkpoint, _) => {
+                format!("Container cannot be checkpointed in {status} state")
+            }
             (Self::Watch, _) => format!("container with id {id} is not running"),
             (Self::Kill | Self::Update, _) => format!("container not running: {id} is {status}"),
         }

@@ -5,7 +5,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, OutputModes, Winsize};
@@ -86,4 +86,42 @@ pub(crate) fn use_as_streams(
     rustix::stdio::dup2_stdin(stdin).doing(clause)?;
     rustix::stdio::dup2_stdout(stdout).doing(clause)?;
     rustix::stdio::dup2_stderr(stderr).doing(clause)
+}
+
+/// Opens /dev/null of the calling process' root in the place of standard streams that are the null
+/// device of another one: nothing of the host's mounts stays reachable, and CRIU finds it again.
+pub(crate) fn use_own_null() -> Result<(), Fault> {
+    let clause = || "opening /dev/null".to_owned();
+    let is_null = |file: BorrowedFd<'_>| {
+        rustix::fs::fstat(file).is_ok_and(|stat| stat.st_rdev == rustix::fs::makedev(1, 3))
+    };
+    let streams = [
+        rustix::stdio::stdin(),
+        rustix::stdio::stdout(),
+        rustix::stdio::stderr(),
+    ];
+    if !streams.into_iter().any(is_null) {
+        return Ok(());
+    }
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let own = match rustix::fs::open("/dev/null", flags, Mode::empty()) {
+        // A root without one has no use for it.
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        own => own.doing(clause)?,
+    };
+    if !is_null(own.as_fd()) {
+        return Ok(());
+    }
+    rustix::fs::fcntl_setfl(&own, OFlags::empty()).doing(clause)?;
+    let [stdin, stdout, stderr] = streams.map(is_null);
+    if stdin {
+        rustix::stdio::dup2_stdin(&own).doing(clause)?;
+    }
+    if stdout {
+        rustix::stdio::dup2_stdout(&own).doing(clause)?;
+    }
+    if stderr {
+        rustix::stdio::dup2_stderr(&own).doing(clause)?;
+    }
+    Ok(())
 }

@@ -13,7 +13,11 @@ use super::tally::{Outcome, Tally};
 use crate::vm::{self, Job, Machine, Parts};
 
 /// Only here do they find what they need, so they belong to every run.
-const OF_ITS_OWN: &[(&str, &str)] = &[("wharf/it", "vm::"), ("wharf-runtime", "cgroup::devices::")];
+const OF_ITS_OWN: &[(&str, &str)] = &[
+    ("wharf/it", "vm::"),
+    ("wharf/it", "oci_checkpoint::"),
+    ("wharf-runtime", "cgroup::devices::"),
+];
 /// They pass on the host too, and are run here when everything is.
 const AS_WELL: &[(&str, &str)] = &[
     ("wharf/it", "limits::"),

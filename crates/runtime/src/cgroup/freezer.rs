@@ -1,6 +1,7 @@
 //! Standing still: the freezer of v2 (also on hybrid hosts), else that of v1.
 
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, openat};
@@ -66,6 +67,13 @@ impl Cgroup {
             Ok(true) => Ok(true),
             Err(errno) => Err(failed_reading(errno)),
         }
+    }
+
+    /// The directory of the freezer that [`Cgroup::freeze`] uses.
+    pub(crate) fn freezer_directory(&self) -> Option<PathBuf> {
+        let unified = self.members().find(|(member, _)| member.is_unified());
+        let member = unified.or_else(|| self.v1_freezer());
+        member.map(|(member, _)| member.path.clone())
     }
 
     fn is_frozen_by_v1(&self) -> Result<bool, Error> {

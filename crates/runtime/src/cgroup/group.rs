@@ -211,6 +211,17 @@ impl Cgroup {
             .collect()
     }
 
+    /// Moves another process in, in every hierarchy.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn add_process(&self, pid: u32) -> Result<(), Error> {
+        self.members().try_for_each(|(member, directory)| {
+            write_at(directory, "cgroup.procs", &pid.to_string())
+                .map_err(|errno| Error::io("moving a process into", &member.path, errno))
+        })
+    }
+
     /// Every process in it and below, in the caller's pid namespace.
     ///
     /// # Errors

@@ -283,6 +283,9 @@ impl Init<'_> {
             }
             (Stdio::Inherit | Stdio::Terminal | Stdio::RelayedTerminal, None) => {}
         }
+        if self.plan.bare.is_none() {
+            terminal::use_own_null()?;
+        }
         let streams = [
             rustix::stdio::stdin(),
             rustix::stdio::stdout(),

@@ -157,15 +157,17 @@ impl Bundle {
         state[key].clone()
     }
 
+    /// Runs a verb whose container keeps its streams: they are nobody's. Whether it succeeded.
+    pub(crate) fn quietly(&self, words: &[&str]) -> bool {
+        let null = std::process::Stdio::null;
+        let mut command = self.command();
+        command.args(self.words(words)).stdin(null()).stdout(null());
+        command.stderr(null()).status().unwrap().success()
+    }
+
     /// Creates the container in the background: its streams are not ours to wait for.
     pub(crate) fn create(&self) {
-        let mut command = self.command();
-        let null = std::process::Stdio::null;
-        command
-            .args(self.words(&["create", "box"]))
-            .stdin(null())
-            .stdout(null());
-        assert!(command.stderr(null()).status().unwrap().success());
+        assert!(self.quietly(&["create", "box"]));
     }
 
     /// A container whose program sleeps, running.

@@ -26,6 +26,7 @@ mod mounts;
 mod namespaces;
 mod net_devices;
 mod oci;
+mod oci_checkpoint;
 mod oci_descriptors;
 mod oci_exec;
 mod oci_limits;

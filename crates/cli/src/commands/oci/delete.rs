@@ -16,8 +16,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn delete(global: &Global, args: &Args) -> Result<i32, Failure> {
-    for failed_hook in runtime::delete(&global.root, &args.id, args.force)? {
+    remove(global, &args.id, args.force)?;
+    Ok(0)
+}
+
+/// Removes a container; a hook that fails is told and nothing else.
+pub(super) fn remove(global: &Global, id: &str, force: bool) -> Result<(), Failure> {
+    for failed_hook in runtime::delete(&global.root, id, force)? {
         global.warn(&error_text::sentence(&failed_hook));
     }
-    Ok(0)
+    Ok(())
 }

@@ -2,6 +2,11 @@
 
 use super::main::Failure;
 
+/// Show what this runtime can do, as JSON.
+#[derive(Debug, clap::Parser)]
+#[command(name = "features")]
+pub(super) struct Args {}
+
 pub(super) fn features() -> Result<i32, Failure> {
     let document = runtime::features();
     let text = serde_json::to_string_pretty(&document)

@@ -4,7 +4,8 @@ use clap::Parser;
 
 use super::global::{Global, Wanted};
 use super::{
-    create, delete, events, exec, features, kill, list, pause, ps, run, spec, start, state, update,
+    checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, run, spec,
+    start, state, update,
 };
 use crate::context::Context;
 use crate::error_text;
@@ -27,6 +28,9 @@ COMMANDS:
   kill      Send a signal to a container
   pause     Stop all processes of a container
   resume    Let a paused container go on
+  checkpoint
+            Write the processes of a container down, with CRIU
+  restore   Make a container from what checkpoint wrote down
   update    Change the limits of a container
   events    Show what a container uses, and OOM kills
   delete    Remove what is left of a stopped container
@@ -103,6 +107,12 @@ fn verb(name: &str, global: &Global, words: Vec<String>) -> i32 {
         "delete" => with(name, words, |args: delete::Args| {
             delete::delete(global, &args)
         }),
+        "checkpoint" => with(name, words, |args: checkpoint::Args| {
+            checkpoint::checkpoint(global, &args)
+        }),
+        "restore" => with(name, words, |args: restore::Args| {
+            restore::restore(global, &args)
+        }),
         "update" => with(name, words, |args: update::Args| {
             update::update(global, &args)
         }),
@@ -110,7 +120,7 @@ fn verb(name: &str, global: &Global, words: Vec<String>) -> i32 {
             events::events(global, &args)
         }),
         "spec" => with(name, words, |args: spec::Args| spec::spec(&args)),
-        "features" => features::features(),
+        "features" => with(name, words, |_: features::Args| features::features()),
         other => Err(Failure::usage(format!(
             "No help topic for '{other}': there is no such command (see '{name} --help')"
         ))),

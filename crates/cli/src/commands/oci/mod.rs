@@ -1,6 +1,7 @@
 //! `wharf oci …`, and `runc …` through a link of that name: the OCI runtime's command line, with
 //! runc's flags. One verb a file; `global` holds what stands before the verb.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod descriptors;
@@ -15,6 +16,7 @@ mod main;
 mod pause;
 mod pid_file;
 mod ps;
+mod restore;
 mod run;
 mod spec;
 mod start;

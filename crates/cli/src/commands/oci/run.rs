@@ -1,10 +1,13 @@
 //! `oci run`: create and start in one, and wait for the end.
 
+use runtime::Process;
+
 use super::create::{self, load, request, write_pid_file};
+use super::delete::remove;
 use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
-use crate::{attach, error_text};
+use crate::attach;
 
 /// Create and start a container, and wait for its end.
 #[derive(Debug, clap::Parser)]
@@ -39,16 +42,25 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     if args.detach {
         return Ok(0);
     }
+    follow(global, &args.create.id, process, terminal, args.keep)
+}
+
+/// Waits for the end of a container that we started, and removes it unless it is to be kept.
+pub(super) fn follow(
+    global: &Global,
+    id: &str,
+    process: Process,
+    terminal: bool,
+    keep: bool,
+) -> Result<i32, Failure> {
     let code = if terminal {
         attach::wait_with_terminal(process)
     } else {
         attach::wait_passing_signals(&process)
     }
     .map_err(Failure::from)?;
-    if !args.keep {
-        for failed_hook in runtime::delete(&global.root, &args.create.id, true)? {
-            global.warn(&error_text::sentence(&failed_hook));
-        }
+    if !keep {
+        remove(global, id, true)?;
     }
     Ok(code)
 }
