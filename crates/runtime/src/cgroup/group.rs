@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use spec::runtime::LinuxResources;
 
 use super::hierarchy::{self, Hierarchy};
+use super::remove::remove_directory;
 use super::{Error, Unit};
 
 /// The cgroup in one hierarchy.
@@ -528,23 +529,4 @@ fn collect_processes(directory: &Path, pids: &mut Vec<i32>) -> Result<(), Error>
 /// What the kernel says of a cgroup that somebody else removed, systemd for example.
 pub(super) fn is_gone(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NODEV)
-}
-
-/// Removes a cgroup and those below; one that is gone is fine.
-fn remove_directory(path: &Path) -> Result<(), Errno> {
-    match rustix::fs::rmdir(path) {
-        Err(Errno::BUSY | Errno::NOTEMPTY) => {}
-        Err(Errno::NOENT) => return Ok(()),
-        other => return other,
-    }
-    // If it went meanwhile, nothing is left in it.
-    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_directory(&entry.path())?;
-        }
-    }
-    match rustix::fs::rmdir(path) {
-        Err(Errno::NOENT) => Ok(()),
-        removed => removed,
-    }
 }

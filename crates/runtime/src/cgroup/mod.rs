@@ -13,6 +13,7 @@ mod limits;
 mod manager;
 mod oom;
 pub(crate) mod place;
+mod remove;
 mod stats;
 mod sub;
 mod systemd;
