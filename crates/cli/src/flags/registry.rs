@@ -117,6 +117,10 @@ impl<'a> Places<'a> {
             ],
             hosts: vec!["/etc/containerd/certs.d".into()],
             registries_conf: self.registries_conf(),
+            policies: vec![
+                self.config.join("containers/policy.json"),
+                "/etc/containers/policy.json".into(),
+            ],
             ..Default::default()
         }
     }

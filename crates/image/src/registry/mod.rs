@@ -18,6 +18,7 @@ mod error;
 mod hosts_toml;
 mod login;
 mod manifest;
+mod policy;
 mod registries_conf;
 mod repository;
 mod search;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::client::Client;
 use super::endpoint::endpoints;
-use super::{Error, RawManifest, Settings, blob, manifest};
+use super::{Error, RawManifest, Settings, blob, manifest, policy};
 use crate::{Digest, Reference};
 
 /// What a repository is opened for.
@@ -32,6 +32,10 @@ impl Repository {
     pub fn open(settings: &Settings, reference: &Reference, access: Access) -> Result<Self, Error> {
         let by_digest = reference.digest().is_some();
         let (domain, path) = (reference.domain(), reference.path());
+        let policy = settings.policies.iter().find(|path| path.exists());
+        if let (Access::Pull, Some(policy)) = (access, policy) {
+            policy::check(policy, &format!("{domain}/{path}"))?;
+        }
         let places = endpoints(settings, domain, path, access, by_digest)?;
         let clients = places.into_iter().map(|place| Client::new(settings, place));
         Ok(Self {

@@ -19,6 +19,8 @@ pub struct Settings {
     pub hosts: Vec<PathBuf>,
     /// `registries.conf` and the files of `registries.conf.d`; a later one overrules.
     pub registries_conf: Vec<PathBuf>,
+    /// `policy.json`: the first that is there counts.
+    pub policies: Vec<PathBuf>,
     /// Proxies.
     pub proxies: Proxies,
     /// Speak to registries whose certificate is not valid, and over plain HTTP.
