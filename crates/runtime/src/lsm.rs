@@ -7,13 +7,12 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use spec::runtime::Process;
+use sys::procfs::Procfs;
 
 use crate::error::{Doing, Error, Fault};
 
-const PROC_SUPER_MAGIC: u32 = 0x9fa0;
 const SELINUX_MAGIC: u32 = 0xf97c_ff8c;
 
 /// What shall be written for a process.
@@ -91,12 +90,5 @@ pub(crate) fn selinux_is_enabled() -> bool {
 }
 
 fn open(name: &str) -> Result<OwnedFd, Errno> {
-    let path = Path::new("/proc/thread-self/attr").join(name);
-    let file = rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let magic = rustix::fs::fstatfs(&file)?.f_type;
-    if u32::try_from(magic) == Ok(PROC_SUPER_MAGIC) {
-        Ok(file)
-    } else {
-        Err(Errno::XDEV)
-    }
+    Procfs::open()?.open_for_writing(&Path::new("thread-self/attr").join(name))
 }

@@ -4,12 +4,10 @@
 //! Documentation/admin-guide/sysctl.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 use spec::runtime::NamespaceType;
+use sys::procfs::Procfs;
 
 use crate::error::{Doing, Error, Fault};
 use crate::namespaces::Namespaces;
@@ -65,36 +63,18 @@ fn owner(key: &str) -> Option<NamespaceType> {
     matches!(key, "kernel.domainname" | "kernel.hostname").then_some(NamespaceType::Uts)
 }
 
-/// Writes the parameters through the container's own /proc, below `root`. It must be a procfs and
-/// nothing but it: what an image or a volume puts in its place or on top of it would lead the value
-/// elsewhere, to a file of the host's kernel (CVE-2025-52881).
-pub(crate) fn apply(
-    root: BorrowedFd<'_>,
-    parameters: &BTreeMap<String, String>,
-) -> Result<(), Fault> {
+/// Writes the parameters of the calling process' namespaces, through the host's /proc: what the
+/// container has there may be anything.
+pub(crate) fn apply(parameters: &BTreeMap<String, String>) -> Result<(), Fault> {
     if parameters.is_empty() {
         return Ok(());
     }
-    let proc = proc_of(root).doing(|| "finding a procfs in the container's /proc".to_owned())?;
+    let procfs = Procfs::open().doing(|| "opening the host's /proc".to_owned())?;
     for (key, value) in parameters {
-        let path = PathBuf::from(format!("sys/{}", key.replace('.', "/")));
+        let path = Path::new("sys").join(key.replace('.', "/"));
         let clause = || format!("setting {key} to {value:?}");
-        let file = sys::path::open_beneath(proc.as_fd(), &path, OFlags::WRONLY).doing(clause)?;
+        let file = procfs.open_for_writing(&path).doing(clause)?;
         rustix::io::write(&file, value.as_bytes()).doing(clause)?;
     }
     Ok(())
-}
-
-fn proc_of(root: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    const PROC_SUPER_MAGIC: u32 = 0x9fa0;
-    const PROC_ROOT_INODE: u64 = 1;
-    let flags = OFlags::PATH | OFlags::DIRECTORY;
-    let proc = sys::path::open_in_root(root, Path::new("/proc"), flags)?;
-    let magic = rustix::fs::fstatfs(&proc)?.f_type;
-    let is_root = rustix::fs::fstat(&proc)?.st_ino == PROC_ROOT_INODE;
-    if u32::try_from(magic) == Ok(PROC_SUPER_MAGIC) && is_root {
-        Ok(proc)
-    } else {
-        Err(Errno::XDEV)
-    }
 }

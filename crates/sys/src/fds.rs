@@ -58,6 +58,23 @@ fn close_range(first: u32, last: u32) -> Result<()> {
     check(returned).map(|_| ())
 }
 
+/// Closes the fds from `first` on that this process was started with: those that would survive an
+/// `execve`, since whatever this program opens itself would not.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn close_inherited(first: i32) -> Result<()> {
+    for number in crate::proc::open_fds()? {
+        // SAFETY: F_GETFD reads a flag; a number that is no fd any more is answered with EBADF.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        if number >= first && flags != -1 && flags & libc::FD_CLOEXEC == 0 {
+            // SAFETY: nothing in this process owns an fd without the flag.
+            unsafe { libc::close(number) };
+        }
+    }
+    Ok(())
+}
+
 /// Takes an fd that this process was started with, and marks it to be closed at execve. Each
 /// number may be taken once, before anything else is opened.
 ///

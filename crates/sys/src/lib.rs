@@ -13,6 +13,7 @@ pub mod loopback;
 pub mod mount;
 pub mod path;
 pub mod proc;
+pub mod procfs;
 pub mod scheduling;
 pub mod sealed_self;
 pub mod seccomp;

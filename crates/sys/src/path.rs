@@ -26,15 +26,6 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<
     open_resolved(root, path, flags | OFlags::CLOEXEC, resolve)
 }
 
-/// Opens `path` below `directory` on the same mount, without any link.
-///
-/// # Errors
-/// The kernel's: `ELOOP` for a link, `EXDEV` for another mount.
-pub fn open_beneath(directory: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    open_resolved(directory, path, flags | OFlags::CLOEXEC, resolve)
-}
-
 fn open_resolved(
     root: BorrowedFd<'_>,
     path: &Path,
@@ -83,18 +74,25 @@ pub fn create_file_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Resu
     })
 }
 
-/// Whether no part of `path` below `root` is a link; what is missing is none.
+/// Opens the directory `path` below `root`, which no link may be on the way to, making what is
+/// missing with `mode`. Gives back an fd that only names it (`O_PATH`).
 ///
 /// # Errors
-/// The kernel's.
-pub fn is_reached_without_links(root: BorrowedFd<'_>, path: &Path) -> Result<bool> {
+/// `ELOOP` for a link on the way, or the kernel's.
+pub fn create_dir_all_without_links(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    mode: u32,
+) -> Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match open_resolved(root, path, flags, resolve) {
-        Ok(_) | Err(Errno::NOENT) => Ok(true),
-        Err(Errno::LOOP) => Ok(false),
-        Err(errno) => Err(errno),
+        Err(Errno::NOENT) => {}
+        other => return other,
     }
+    create_dir_all_in_root(root, path, mode)?;
+    // Somebody may have put a link there meanwhile.
+    open_resolved(root, path, flags, resolve)
 }
 
 /// A walk along a path whose end is missing, one name at a time. Every link is read and its words
@@ -263,14 +261,10 @@ mod tests {
         assert!(directory.join("made/here/a").is_dir());
         let round = create_dir_all_in_root(root.as_fd(), Path::new("/round/x"), 0o755);
         assert_eq!(round.unwrap_err(), Errno::LOOP);
-        assert_eq!(
-            is_reached_without_links(root.as_fd(), Path::new("/jump")),
-            Ok(false)
-        );
-        assert_eq!(
-            is_reached_without_links(root.as_fd(), Path::new("/none/x")),
-            Ok(true)
-        );
+        let plain = |path| create_dir_all_without_links(root.as_fd(), Path::new(path), 0o755);
+        assert_eq!(plain("/jump/a").unwrap_err(), Errno::LOOP);
+        plain("/none/x").unwrap();
+        assert!(directory.join("none/x").is_dir());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -69,6 +69,19 @@ pub fn boot_id() -> Result<String> {
     Ok(read("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
+/// The numbers of the fds that the calling process has.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn open_fds() -> Result<Vec<i32>> {
+    let entries = std::fs::read_dir("/proc/self/fd");
+    let entries = entries.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    let numbers = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(numbers.collect())
+}
+
 /// How many threads the calling process has.
 ///
 /// # Errors

@@ -82,9 +82,22 @@ pub fn unblock_all() -> Result<()> {
 /// Sets every signal to its default, as a new program expects it: an ignored signal (Rust ignores
 /// SIGPIPE) would be inherited over execve. Which are blocked is left.
 pub fn reset_dispositions() {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is no function of ours. The signals that cannot be set answer EINVAL.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    const SIGNALS: libc::c_int = 64;
+    // The kernel's sigaction of every architecture fits: no function, no flags, an empty mask.
+    let default = [0u64; 8];
+    for signal in 1..=SIGNALS {
+        // SAFETY: SIG_DFL is no function of ours, and `default` is longer than what is read of it.
+        // The signals that cannot be set answer EINVAL. The C library would refuse those that it
+        // keeps for itself, which are inherited like all others.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
+        };
     }
 }
 

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -157,7 +158,7 @@ impl Init<'_> {
         }
         built.close().at(Step::RootFs)?;
         if let Some(linux) = &config.linux {
-            sysctl::apply(root.as_fd(), &linux.sysctl).at(Step::Sysctl)?;
+            sysctl::apply(&linux.sysctl).at(Step::Sysctl)?;
         }
         let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
         rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
@@ -297,25 +298,28 @@ impl Init<'_> {
 
     fn enter_working_directory(&self) -> Result<(), Fault> {
         let path = &self.plan.process.cwd;
-        match rustix::process::chdir(path) {
+        match change_directory(path) {
             // The image need not have it, as with Docker.
             Err(Errno::NOENT) if self.plan.container.is_some() => {
                 let mut directories = std::fs::DirBuilder::new();
                 let made = directories.recursive(true).mode(0o755).create(path);
                 made.doing(|| format!("making {}", path.display()))?;
-                rustix::process::chdir(path)
+                change_directory(path)
             }
             other => other,
         }
         .doing(|| format!("entering the working directory {}", path.display()))?;
-        // A working directory outside of the root would be a way out (CVE-2024-21626).
-        rustix::process::getcwd(Vec::new()).doing(|| {
-            format!(
-                "the working directory {} is outside of the container",
-                path.display()
-            )
-        })?;
-        Ok(())
+        // A working directory outside of the root would be a way out (CVE-2024-21626). The kernel
+        // names one that cannot be reached with a word before its path.
+        let clause = || {
+            let path = path.display();
+            format!("the working directory {path} is outside of the container")
+        };
+        let entered = rustix::process::getcwd(Vec::new()).doing(clause)?;
+        match entered.to_bytes().first() {
+            Some(b'/') => Ok(()),
+            _ => Err(Fault::new(clause(), Errno::NOENT)),
+        }
     }
 
     fn tie_to_parent(&self) -> Result<(), Fault> {
@@ -440,6 +444,15 @@ impl Init<'_> {
         let errno = sys::exec::execve(program, &self.plan.argv, environment);
         Fault::new(format!("exec {}", program.to_string_lossy()), errno)
     }
+}
+
+/// Enters a directory that no link of /proc leads to: those lead to directories of processes, ours
+/// among them.
+fn change_directory(path: &Path) -> Result<(), Errno> {
+    use rustix::fs::{CWD, ResolveFlags, openat2};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
+    rustix::process::fchdir(directory)
 }
 
 fn set_names(config: &spec::runtime::Config) -> Result<(), Fault> {

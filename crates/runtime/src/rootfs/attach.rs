@@ -14,19 +14,17 @@ use crate::error::{Doing, Fault};
 impl Mount {
     /// Attaches the mount at its destination.
     pub(super) fn attach(&self, root: BorrowedFd<'_>, mount: BorrowedFd<'_>) -> Result<(), Fault> {
-        if self.refuses_links() {
-            let destination = self.destination.display();
-            match sys::path::is_reached_without_links(root, &self.destination) {
-                Ok(true) => {}
-                Ok(false) => {
-                    let why = "must be mounted on ordinary directory";
-                    let clause = format!("the file system for {destination} {why}, not on a link");
-                    return Err(Fault::new(clause, Errno::LOOP));
-                }
-                Err(errno) => return Err(Fault::new(format!("looking at {destination}"), errno)),
-            }
+        if !self.refuses_links() {
+            return attach(root, mount, &self.destination);
         }
-        attach(root, mount, &self.destination)
+        let destination = self.destination.display();
+        let clause = || {
+            let why = "must be mounted on ordinary directory";
+            format!("the file system for {destination} {why}, not on a link")
+        };
+        let target = sys::path::create_dir_all_without_links(root, &self.destination, 0o755);
+        attach_at(mount, target.doing(clause)?.as_fd())
+            .doing(|| format!("attaching the mount at {destination}"))
     }
 }
 

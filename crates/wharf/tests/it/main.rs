@@ -14,6 +14,7 @@ mod bundle;
 mod config;
 mod crash;
 mod devices;
+mod escapes;
 mod flags;
 mod harness;
 mod isolation;

@@ -3,7 +3,9 @@
 
 use super::main::Failure;
 
-/// How many descriptors after the standard streams the program inherits.
+/// How many descriptors after the standard streams the program inherits. All others that came from
+/// the caller are closed when this is made, before any process of ours can be seen in a container
+/// (CVE-2024-21626).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Inherited {
     /// Sockets that the program is told of.
@@ -37,6 +39,12 @@ impl Inherited {
                 return Err(Failure::usage(message));
             }
         }
+        let first = i32::try_from(all).ok().and_then(|all| all.checked_add(3));
+        let closed = sys::fds::close_inherited(first.unwrap_or(i32::MAX));
+        closed.map_err(|errno| {
+            let why = std::io::Error::from(errno);
+            Failure::usage(format!("closing the caller's file descriptors: {why}"))
+        })?;
         Ok(Self { listen, all })
     }
 }
