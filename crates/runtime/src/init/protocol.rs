@@ -110,7 +110,14 @@ fn tell_failure(socket: impl AsFd, step: Step, fault: &Fault) -> Result<(), Errn
 /// Waits in the parent for init's next message.
 pub(crate) fn hear_init(socket: impl AsFd) -> Result<FromInit, Errno> {
     let mut packet = [0u8; LARGEST];
-    let (length, fds) = match sys::fds::receive_with_fds(socket.as_fd(), &mut packet) {
+    let mut hear = || sys::fds::receive_with_fds(socket.as_fd(), &mut packet);
+    let heard = match hear() {
+        // Init ended without reading all that it was told. The kernel says so once, before what init
+        // said itself.
+        Err(Errno::CONNRESET) => hear(),
+        other => other,
+    };
+    let (length, fds) = match heard {
         Err(Errno::CONNRESET) => return Ok(FromInit::Closed),
         other => other?,
     };
@@ -131,5 +138,23 @@ pub(crate) fn hear_init(socket: impl AsFd) -> Result<FromInit, Errno> {
             })
         }
         _ => Err(Errno::PROTO),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_an_init_that_did_not_listen_are_heard() {
+        let (parent, init) = pair().unwrap();
+        tell_init(&parent, FromParent::Mounts, &[]).unwrap();
+        let fault = Fault::new("mounting", Errno::NOENT);
+        let step = Step::RootFs;
+        tell_parent(&init, &FromInit::Failed { step, fault }).unwrap();
+        drop(init);
+        let heard = hear_init(&parent).unwrap();
+        assert!(matches!(heard, FromInit::Failed { .. }), "{heard:?}");
+        assert!(matches!(hear_init(&parent).unwrap(), FromInit::Closed));
     }
 }

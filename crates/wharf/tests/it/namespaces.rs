@@ -1,6 +1,5 @@
 //! Namespaces and what belongs to one: clocks, kernel parameters, id maps of several ranges.
 
-use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use serde_json::json;
