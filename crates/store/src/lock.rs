@@ -43,25 +43,6 @@ impl Lock {
         }
     }
 
-    /// Waits until nobody holds the lock on `path`; nobody holds one that is not there.
-    ///
-    /// # Errors
-    /// When the file cannot be opened.
-    pub fn wait_until_free(path: &Path) -> Result<(), Error> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(()),
-            file => file.map_err(|errno| Error::io("opening the lock", path, errno))?,
-        };
-        loop {
-            match flock(&file, FlockOperation::LockShared) {
-                Ok(()) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(Error::io("waiting for the lock", path, errno)),
-            }
-        }
-    }
-
     /// The lock that this process inherited with `fd`.
     pub fn inherited(fd: OwnedFd) -> Self {
         Self(fd)

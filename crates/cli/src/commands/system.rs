@@ -1,7 +1,8 @@
-//! `wharf system …`: what takes room, and whether it is whole.
+//! `wharf system …`: what takes room, whether it is whole, and what runs after a boot.
 
 mod check;
 mod df;
+mod start;
 
 use clap::CommandFactory;
 
@@ -10,7 +11,7 @@ use crate::dispatch::with;
 use crate::exit_code::Failure;
 use crate::output;
 
-/// Show what takes room on the disk, and check the store of images
+/// Show what takes room, check the store of images, start what should run
 #[derive(Debug, clap::Parser)]
 #[command(name = "system", subcommand_required = true)]
 pub(crate) struct Args {
@@ -24,6 +25,8 @@ enum Verb {
     Check(check::Args),
     /// Show what takes room on the disk
     Df(df::Args),
+    /// Start the containers whose restart policy asks for it, as after a boot
+    Start(start::Args),
 }
 
 /// Runs the verb in the first word.
@@ -33,6 +36,7 @@ pub(crate) fn system(words: &[String], context: &Context) -> Result<i32, Failure
         .map_or(("", words), |(verb, rest)| (verb.as_str(), rest));
     match verb {
         "check" => with("system check", rest, |args| check::check(&args, context)),
+        "start" => with("system start", rest, |args| start::start(&args, context)),
         "df" => with("system df", rest, |args| df::df(&args, context)),
         "" | "--help" | "-h" => {
             let mut command = Args::command().bin_name("wharf system");

@@ -63,11 +63,6 @@ impl Charge {
         }
     }
 
-    /// Waits until nobody is in charge of the container `id`.
-    pub(super) fn wait_until_free(paths: &Paths, id: &str) -> Result<(), Error> {
-        Ok(Lock::wait_until_free(&paths.run_dir(id).join(LOCK))?)
-    }
-
     /// Whether somebody is in charge of the container `id`.
     pub(super) fn is_held(paths: &Paths, id: &str) -> Result<bool, Error> {
         let directory = paths.run_dir(id);

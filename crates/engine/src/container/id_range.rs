@@ -197,7 +197,7 @@ mod tests {
         }
         let range = claim_range(&paths, owner).unwrap();
         let config = format!(
-            r#"{{"id":"","root":"/","bundle":"/","terminal":false,"open_stdin":false,
+            r#"{{"id":"","cgroup_manager":"cgroupfs","root":"/","bundle":"/","terminal":false,"open_stdin":false,
                 "stdin_once":false,"log":null,"exit_path":"/","id_range":{:?}}}"#,
             range.claim
         );

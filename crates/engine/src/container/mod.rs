@@ -1,6 +1,7 @@
 //! Containers, one verb a file. A container is made of facts on disk (`record.rs`) and of what the
 //! kernel knows at the moment; its status (`status.rs`) is derived from both (`live.rs`).
 
+mod after_boot;
 mod attach;
 mod change;
 mod charge;
@@ -44,6 +45,7 @@ mod user;
 mod volumes;
 mod wait;
 
+pub use after_boot::StartedAgain;
 pub use attach::Streams;
 pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, Resources,

@@ -108,10 +108,15 @@ fn was_to_be_removed(home: &Path) -> Result<bool, Error> {
     Ok(record.is_some_and(|record| record.config.auto_remove))
 }
 
+/// Whether nobody lived to tell of an end.
+pub(super) fn is_by_lost_monitor(record: &ExitRecord) -> bool {
+    record.error.as_deref() == Some(MONITOR_KILLED)
+}
+
 /// Whether this is the record that was written at the start, for the worst.
 pub(super) fn is_expected(record: &ExitRecord) -> bool {
     let is_undated = record.started_at.as_ref() == Some(&record.finished_at);
-    is_undated && record.error.as_deref() == Some(MONITOR_KILLED)
+    is_undated && is_by_lost_monitor(record)
 }
 
 /// The record that was written at the start, for the worst, gets the time at which it came true.

@@ -14,6 +14,12 @@ use crate::{Engine, Error};
 /// Docker's patience, in seconds.
 pub(super) const TIMEOUT: i64 = 10;
 
+/// How long it is napped while a monitor releases what its container held.
+const NAP: Duration = Duration::from_millis(1);
+
+/// After this time it is looked what keeps a container from dying.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+
 impl Engine {
     /// Stops a container. `timeout` is in seconds, negative for ever; its own, or 10, without.
     /// `signal` takes the place of its own.
@@ -36,7 +42,7 @@ impl Engine {
         if live.status == Status::Restarting {
             // The monitor looks at the mark when somebody connects.
             watch.wait(None)?;
-            Charge::wait_until_free(&self.paths, &record.id)?;
+            self.wait_until_released(&record, &live)?;
             return Ok(record);
         }
         let signal = signal.unwrap_or(record.process.stop_signal);
@@ -50,9 +56,21 @@ impl Engine {
         if watch.wait(patience)?.is_none() {
             self.kill_and_wait(&record, &live, watch, "stop")?;
         }
-        // The monitor tells the end first, and then releases what the container held.
-        Charge::wait_until_free(&self.paths, &record.id)?;
+        self.wait_until_released(&record, &live)?;
         Ok(record)
+    }
+
+    /// The monitor tells the end first, and then releases what the container held. Somebody who
+    /// starts it again at once holds it for as long as it runs, and is not waited for.
+    fn wait_until_released(&self, record: &Record, before: &Live) -> Result<(), Error> {
+        while Charge::is_held(&self.paths, &record.id)? {
+            let now = look(&self.paths, record)?;
+            if now.pid.is_some() && now.pid != before.pid {
+                break;
+            }
+            std::thread::sleep(NAP);
+        }
+        Ok(())
     }
 
     /// Sees to it that nobody starts a container again that its user ends.
@@ -71,11 +89,17 @@ impl Engine {
         mut watch: Watch<'_>,
         by: &str,
     ) -> Result<(), Error> {
-        self.signal(record, live, KILL, by)?;
-        match watch.wait(None) {
-            // It was removed at its end.
-            Err(Error::NoSuchContainer { .. }) => Ok(()),
-            ended => ended.map(drop),
+        let mut live = live.clone();
+        loop {
+            self.signal(record, &live, KILL, by)?;
+            match watch.wait(Some(IMPATIENCE)) {
+                Ok(Some(_)) => return Ok(()),
+                // It was removed at its end.
+                Err(Error::NoSuchContainer { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+                // Somebody may have let it stand still in between, and so it does not die.
+                Ok(None) => live = look(&self.paths, record)?,
+            }
         }
     }
 }

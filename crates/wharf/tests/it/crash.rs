@@ -6,6 +6,52 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{Wharf, cgroups_of, is_root};
 
+#[test]
+fn what_should_run_is_started_after_its_monitor_is_lost_and_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let policies = ["no", "always", "unless-stopped", "on-failure"];
+    for policy in policies {
+        wharf.ok(&[
+            "run",
+            "-d",
+            "--name",
+            policy,
+            "--restart",
+            policy,
+            "host",
+            "sleep",
+            "1000",
+        ]);
+        kill_process(monitor_of(&wharf, policy), Signal::KILL).unwrap();
+        while wharf.inspect(policy, "/State/Running") == true {}
+    }
+    wharf.ok(&[
+        "run",
+        "-d",
+        "--name",
+        "stopped",
+        "--restart",
+        "unless-stopped",
+        "host",
+        "sleep",
+        "9",
+    ]);
+    wharf.ok(&["stop", "-t", "0", "stopped"]);
+    let mut started: Vec<String> = wharf
+        .ok(&["system", "start"])
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    started.sort();
+    assert_eq!(started, ["always", "on-failure", "unless-stopped"]);
+    assert_eq!(wharf.inspect("no", "/State/Running"), false);
+    assert_eq!(wharf.inspect("always", "/State/Running"), true);
+    assert_eq!(wharf.ok(&["system", "start"]), "");
+}
+
 /// The monitor of a container: the parent of its process.
 fn monitor_of(wharf: &Wharf, name: &str) -> Pid {
     let pid = wharf.inspect(name, "/State/Pid");
