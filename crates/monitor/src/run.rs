@@ -212,7 +212,7 @@ fn live(
     };
     let mut event_loop = EventLoop::new(setup).map_err(serving)?;
     // Making the container took more memory than watching it takes.
-    sys::heap::release_unused();
+    sys::memory::release_unused();
     let (exit, loop_error) = match event_loop.run() {
         Ok(exit) => (exit, None),
         Err(error) => (kill(&process)?, Some(error)),

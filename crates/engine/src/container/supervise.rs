@@ -87,7 +87,7 @@ fn lives(
             }
         }
         told?;
-        sys::heap::release_unused();
+        sys::memory::release_unused();
         let is_over = || stopped_mark(paths, &config.id).exists();
         if !monitor::pause(charge.directory(), pause, code, is_over).map_err(failed)? {
             return Ok(None);
