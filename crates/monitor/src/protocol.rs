@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  client                                   monitor
-//!    │  Begin (starter: all is written down) ─→ │  create, start
-//!    │  Attach, Resize ───────────────────────→ │
+//!    │  Attach or Begin (starter: all ────────→ │  create, start
+//!    │  is written down), Resize                │
 //!    │ ←──────────────── Started | Failed ───── │  to the starter alone; Failed is the last
 //!    │ ←──────────────── Stdout, Stderr … ───── │  to whom Attach said so, from then on
 //!    │  Stdin …, CloseStdin ──────────────────→ │  from whom Attach said so
@@ -89,7 +89,9 @@ pub enum FromClient<'a> {
     },
     /// The client leaves; the container goes on.
     Detach,
-    /// The starter's first word: the monitor's documents are written, the container may be made.
+    /// The first word of a starter that does not attach: the monitor's documents are written, the
+    /// container may be made. From one that does, `Attach` says the same: were it to come later, it
+    /// might miss the first output.
     Begin,
 }
 
@@ -153,7 +155,7 @@ impl<'a> FromMonitor<'a> {
     /// [`Error::Receive`] with `AGAIN` when the socket is non-blocking and there is none, and
     /// the errors of a frame that is not one.
     pub fn receive(socket: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<Option<Self>, Error> {
-        receive(socket, buffer)?
+        receive(socket, buffer, RecvFlags::empty())?
             .map(|(kind, rest)| FromMonitor::decode(kind, rest))
             .transpose()
     }
@@ -213,7 +215,17 @@ impl<'a> FromClient<'a> {
     /// # Errors
     /// As [`FromMonitor::receive`].
     pub fn receive(socket: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<Option<Self>, Error> {
-        receive(socket, buffer)?
+        receive(socket, buffer, RecvFlags::empty())?
+            .map(|(kind, rest)| FromClient::decode(kind, rest))
+            .transpose()
+    }
+
+    /// Looks at the next frame, which stays for [`FromClient::receive`].
+    ///
+    /// # Errors
+    /// As [`FromMonitor::receive`].
+    pub fn peek(socket: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<Option<Self>, Error> {
+        receive(socket, buffer, RecvFlags::PEEK)?
             .map(|(kind, rest)| FromClient::decode(kind, rest))
             .transpose()
     }
@@ -264,9 +276,10 @@ fn send(socket: BorrowedFd<'_>, kind: u8, fields: &[u8], payload: &[u8]) -> Resu
 fn receive<'a>(
     socket: BorrowedFd<'_>,
     buffer: &'a mut [u8],
+    flags: RecvFlags,
 ) -> Result<Option<(u8, &'a [u8])>, Error> {
     let len = loop {
-        match recv(socket, &mut *buffer, RecvFlags::TRUNC) {
+        match recv(socket, &mut *buffer, flags | RecvFlags::TRUNC) {
             Ok((_, len)) => break len,
             // A peer that closed with frames of ours unread is told so once, before what it sent.
             Err(Errno::INTR | Errno::CONNRESET) => {}

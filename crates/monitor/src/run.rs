@@ -85,9 +85,10 @@ const TELLING: &str = "telling the clients";
 /// When the starter says something else.
 pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
     let mut buffer = [0; 8];
-    match FromClient::receive(starter, &mut buffer)? {
+    match FromClient::peek(starter, &mut buffer)? {
         None => Ok(false),
-        Some(FromClient::Begin) => Ok(true),
+        Some(FromClient::Attach { .. }) => Ok(true),
+        Some(FromClient::Begin) => Ok(FromClient::receive(starter, &mut buffer)?.is_some()),
         Some(_) => Err(failed("waiting for the starter")(Errno::PROTO)),
     }
 }

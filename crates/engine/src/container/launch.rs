@@ -244,11 +244,11 @@ fn spawn(
 
 fn begin(waiting: &Waiting, charge: &Charge, streams: Option<Streams>) -> Result<(), Error> {
     let socket = waiting.socket.as_fd();
-    let begun = FromClient::Begin.send(socket);
-    let attached = streams.map_or(Ok(()), |streams| attach::send(socket, streams));
-    begun
-        .and(attached)
-        .map_err(|errno| Error::io("talking to the monitor of", charge.directory(), errno))
+    let said = match streams {
+        Some(streams) => attach::send(socket, streams),
+        None => FromClient::Begin.send(socket),
+    };
+    said.map_err(|errno| Error::io("talking to the monitor of", charge.directory(), errno))
 }
 
 /// Waits for the monitor's first word.

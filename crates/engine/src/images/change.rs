@@ -151,7 +151,7 @@ mod tests {
     fn what_is_not_supported_is_named() {
         for text in ["RUN x", "CMD", "ENV A", "ENV A=\"b"] {
             let error = apply(&mut ContainerDefaults::default(), text).unwrap_err();
-            assert!(error.to_string().contains(text), "{error}");
+            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
         }
     }
 }

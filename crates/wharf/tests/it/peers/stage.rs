@@ -41,7 +41,8 @@ impl Stage {
         }
         let mut builder = tempfile::Builder::new();
         let stage = Self {
-            root: builder.prefix("wharf-peer-").tempdir().unwrap(),
+            // Podman takes no path of more than 50 characters for its run root.
+            root: builder.prefix("peer-").tempdir().unwrap(),
         };
         stage.furnish();
         Some(stage)
