@@ -294,7 +294,6 @@ fn attributes_that_steer_overlayfs_are_refused() {
         "trusted.overlay.redirect",
         "user.overlay.opaque",
         "security.selinux",
-        "system.posix_acl_access",
     ] {
         let mut member = directory("d");
         member.xattrs.insert(name.into(), b"x".to_vec());

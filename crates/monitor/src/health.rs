@@ -84,15 +84,17 @@ pub struct HealthResult {
     pub output: String,
 }
 
-impl Health {
-    fn new() -> Self {
+impl Default for Health {
+    fn default() -> Self {
         Self {
             status: "starting".to_owned(),
             failing_streak: 0,
             log: Vec::new(),
         }
     }
+}
 
+impl Health {
     /// Takes in a result; true when it has just become unhealthy.
     fn take(&mut self, result: HealthResult, counts: bool, retries: u32) -> bool {
         let is_well = result.exit_code == 0;
@@ -141,7 +143,7 @@ impl HealthWatch {
         let mut watch = Self {
             probe: probe.clone(),
             path: run_directory.join(HEALTH),
-            health: Health::new(),
+            health: Health::default(),
             began: now,
             next: now,
             running: None,
@@ -262,7 +264,7 @@ mod tests {
 
     #[test]
     fn so_many_failures_in_a_row_make_it_unhealthy_and_one_success_makes_it_well() {
-        let mut health = Health::new();
+        let mut health = Health::default();
         assert!(!health.take(result(1), false, 2));
         assert_eq!(
             (health.status.as_str(), health.failing_streak),

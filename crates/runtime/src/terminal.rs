@@ -93,7 +93,10 @@ pub(crate) fn use_as_streams(
 pub(crate) fn use_own_null() -> Result<(), Fault> {
     let clause = || "opening /dev/null".to_owned();
     let is_null = |file: BorrowedFd<'_>| {
-        rustix::fs::fstat(file).is_ok_and(|stat| stat.st_rdev == rustix::fs::makedev(1, 3))
+        rustix::fs::fstat(file).is_ok_and(|stat| {
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            kind == FileType::CharacterDevice && stat.st_rdev == rustix::fs::makedev(1, 3)
+        })
     };
     let streams = [
         rustix::stdio::stdin(),
@@ -103,15 +106,14 @@ pub(crate) fn use_own_null() -> Result<(), Fault> {
     if !streams.into_iter().any(is_null) {
         return Ok(());
     }
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let own = match rustix::fs::open("/dev/null", flags, Mode::empty()) {
-        // A root without one has no use for it.
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        own => own.doing(clause)?,
-    };
-    if !is_null(own.as_fd()) {
+    // The root is the container's: whatever is in the place of its null device, a link too, is
+    // none, and the streams stay what they are.
+    let flags =
+        OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let own = rustix::fs::open("/dev/null", flags, Mode::empty());
+    let Some(own) = own.ok().filter(|own| is_null(own.as_fd())) else {
         return Ok(());
-    }
+    };
     rustix::fs::fcntl_setfl(&own, OFlags::empty()).doing(clause)?;
     let [stdin, stdout, stderr] = streams.map(is_null);
     if stdin {

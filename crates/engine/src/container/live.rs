@@ -105,9 +105,11 @@ fn look_once(paths: &Paths, record: &Record) -> Result<Live, Error> {
 
 fn health(paths: &Paths, record: &Record) -> Result<Option<monitor::Health>, Error> {
     match record.health {
-        Some(_) => Ok(store::read_json(
-            &paths.run_dir(&record.id).join(monitor::HEALTH),
-        )?),
+        Some(_) => {
+            let said = store::read_json(&paths.run_dir(&record.id).join(monitor::HEALTH))?;
+            // Its monitor says nothing before the first look.
+            Ok(Some(said.unwrap_or_default()))
+        }
         None => Ok(None),
     }
 }

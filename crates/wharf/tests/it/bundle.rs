@@ -11,7 +11,7 @@ use crate::harness::{Outcome, Wharf};
 pub(crate) struct Bundle {
     wharf: Wharf,
     /// The container's id, which names its cgroup too; tests say `box`.
-    id: String,
+    pub(crate) id: String,
     pub(crate) config: Value,
 }
 

@@ -117,7 +117,7 @@ fn bad_input_is_one_sentence_with_docker_s_code_and_changes_nothing() {
         (&["run", "--memory", "12q", "host", "true"], "12q"),
         (&["run", "--name", "-x", "host", "true"], "\"-x\""),
         (&["run", "--name", "a/b", "host", "true"], "a/b"),
-        (&["run", "-v", "nowhere:/x", "host", "true"], "nowhere"),
+        (&["run", "-v", "no where:/x", "host", "true"], "no where"),
         (&["run", "--cap-add", "FLY", "host", "true"], "FLY"),
         (&["run", "--rootfs", "/nonexistent", "true"], "/nonexistent"),
         (&["run", "--network", "bridge", "host", "true"], "bridge"),
