@@ -143,6 +143,27 @@ pub(super) fn resources(
     })
 }
 
+/// As Docker: a limit of memory alone lets as much again be swapped, where swap is counted.
+pub(super) fn with_swap(wanted: &Resources) -> Resources {
+    let says_nothing = matches!(wanted.memory_swap, None | Some(0));
+    let twice = wanted.memory.and_then(|limit| limit.checked_mul(2));
+    Resources {
+        memory_swap: match says_nothing && counts_swap() {
+            true => twice,
+            false => wanted.memory_swap,
+        },
+        ..wanted.clone()
+    }
+}
+
+/// Whether the kernel can limit swap: v1 shows it by a file, v2 has it wherever there is swapping.
+fn counts_swap() -> bool {
+    match Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists() {
+        true => Path::new("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").exists(),
+        false => Path::new("/proc/swaps").exists(),
+    }
+}
+
 fn memory(wanted: &Resources) -> Result<Option<Memory>, Error> {
     let invalid = |why: String| Error::Invalid {
         what: "memory limit",

@@ -91,7 +91,7 @@ impl Engine {
             true => devices::rules(config)?,
             false => Vec::new(),
         };
-        limits::resources(&config.resources, rules)
+        limits::resources(&limits::with_swap(&config.resources), rules)
     }
 
     /// Holds the id range of a running container whose user namespace is joined.

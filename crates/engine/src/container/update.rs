@@ -28,7 +28,7 @@ impl Engine {
     pub fn update(&self, name: &str, update: &Update) -> Result<Record, Error> {
         let record = self.find(name)?;
         let wanted = merged(&record.config.resources, &update.resources)?;
-        let limits = limits::resources(&wanted, Vec::new())?;
+        let limits = limits::resources(&limits::with_swap(&wanted), Vec::new())?;
         if record.config.auto_remove && update.restart.is_some_and(|p| p != RestartPolicy::No) {
             return Err(Error::Invalid {
                 what: "restart policy",
