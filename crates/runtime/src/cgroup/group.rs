@@ -74,19 +74,12 @@ impl Cgroup {
                 return Err(Error::InUse { path });
             }
         }
-        let made = Self::complete(hierarchies, path).map_err(|(partial, error)| {
+        refuse_frozen(hierarchies, path)?;
+        Self::complete(hierarchies, path).map_err(|(partial, error)| {
             // Nothing is in it yet; what cannot be removed is found again by its name.
             let _ = partial.remove();
             error
-        });
-        let cgroup = made?;
-        if cgroup.is_frozen()? {
-            // It was there before us.
-            return Err(Error::Frozen {
-                path: cgroup.first_path(),
-            });
-        }
-        Ok(cgroup)
+        })
     }
 
     /// Makes the directory `path` in those hierarchies where nobody did so yet, for whoever made it
@@ -384,6 +377,19 @@ impl Cgroup {
 impl Hierarchy {
     fn offers_v1(&self, controller: &str) -> bool {
         !self.unified && self.offers(controller)
+    }
+}
+
+/// A cgroup that stands already and is frozen is somebody's, and nobody could begin in it.
+fn refuse_frozen(hierarchies: &[Hierarchy], path: &Path) -> Result<(), Error> {
+    let freezes = |h: &&Hierarchy| h.unified || h.offers_v1("freezer");
+    let freezers: Vec<_> = hierarchies.iter().filter(freezes).cloned().collect();
+    let standing = Cgroup::find(&freezers, path)?;
+    match standing.is_frozen()? {
+        true => Err(Error::Frozen {
+            path: standing.first_path(),
+        }),
+        false => Ok(()),
     }
 }
 

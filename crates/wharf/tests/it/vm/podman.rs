@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 use super::machine::{execute, is_here};
 
 #[test]
@@ -65,6 +68,7 @@ fn podman_runs_containers_in_scopes() {
     podman(&["unpause", "web"]);
     podman(&["rm", "-f", "-t", "0", "web"]);
     assert_eq!(super::machine::property(&scope, "LoadState"), "not-found");
+    wait_for_those_who_clear_up(state.to_str().unwrap());
     // Podman leaves its storage mounted on itself.
     let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
@@ -74,4 +78,27 @@ fn podman_runs_containers_in_scopes() {
     std::fs::remove_dir_all(&state).unwrap();
     std::fs::remove_dir_all(&rootfs).unwrap();
     std::fs::remove_file(&runtime).unwrap();
+}
+
+/// A container's conmon runs Podman once more when the container has ended: until none of them is
+/// left, mounts come back.
+fn wait_for_those_who_clear_up(state: &str) {
+    let mut waited = true;
+    while std::mem::take(&mut waited) {
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let pid = entry.file_name().to_str().and_then(|n| n.parse().ok());
+            let Some(pid) = pid.and_then(Pid::from_raw) else {
+                continue;
+            };
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if !String::from_utf8_lossy(&line).contains(state) {
+                continue;
+            }
+            if let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) {
+                let mut fds = [PollFd::new(&process, PollFlags::IN)];
+                poll(&mut fds, None).unwrap();
+                waited = true;
+            }
+        }
+    }
 }
