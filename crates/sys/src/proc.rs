@@ -1,12 +1,13 @@
 //! Facts from /proc about processes and the boot.
 //!
-//! Source: proc(5).
+//! Source: proc(5), getsid(2).
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::Result;
+use crate::syscall::last_errno;
 
 /// Room for most files of /proc and of cgroups at once. Their size is not known beforehand, and
 /// the standard library begins with 32 bytes.
@@ -59,6 +60,20 @@ pub fn is_alive(pid: Pid, start_time: u64) -> bool {
 
 fn start_of(fields: &[String]) -> Option<u64> {
     fields.get(19)?.parse().ok()
+}
+
+/// The session of a process (of the caller without one), by its leader's pid: 0 when the leader is
+/// outside our pid namespace, for which rustix's call has no value.
+///
+/// # Errors
+/// `ESRCH` when there is no such process.
+pub fn session(pid: Option<Pid>) -> Result<i32> {
+    // SAFETY: getsid(2) touches no memory.
+    let session = unsafe { libc::getsid(pid.map_or(0, Pid::as_raw_pid)) };
+    match session {
+        -1 => Err(last_errno()),
+        leader => Ok(leader),
+    }
 }
 
 /// The id of this boot of the machine.

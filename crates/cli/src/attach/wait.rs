@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use runtime::Process;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{getsid, pidfd_send_signal};
+use rustix::process::pidfd_send_signal;
+use sys::proc::session;
 use sys::signals::{SignalSet, read_signal, signal, signal_number, signalfd, unblock_all};
 
 use super::{Child, Error, Options, Outcome, relay};
@@ -82,7 +83,7 @@ fn wait(process: &Process, signals: &OwnedFd) -> Result<i32, Error> {
 
 /// Keys of a terminal reach a process of our own session by themselves.
 fn pass_on(process: &Process, signals: &OwnedFd) -> Result<(), Error> {
-    let is_of_our_session = getsid(Some(process.pid)).ok() == getsid(None).ok();
+    let is_of_our_session = session(Some(process.pid)).ok() == session(None).ok();
     while let Some(info) = read_signal(signals).map_err(Error::io("reading signals"))? {
         let reached_it = info.by_kernel && is_of_our_session;
         if let Some(signal) = signal(info.signal).filter(|_| !reached_it) {

@@ -45,6 +45,21 @@ fn a_container_in_the_hosts_pid_namespace_is_killed_whole() {
     }
 }
 
+/// As below `docker exec`, or a CI system that starts its jobs so.
+#[test]
+fn a_session_from_outside_the_pid_namespace_does_not_stop_a_run() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::new(&["echo", "there"]);
+    let options = ["--pid", "--fork", "--mount-proc"];
+    let session = "test $(ps -o sid= -p $$) = 0";
+    let outcome = bundle.run_unshared(&options, [session, ":"], &["run", "box"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(outcome.stdout, "there\n", "{outcome:?}");
+    bundle.end();
+}
+
 #[test]
 fn a_killed_container_ends_even_when_it_is_paused() {
     if !is_root() {
