@@ -20,6 +20,7 @@ Run:
   logs      Show what a container wrote
   top       Show its processes
   stats     Show what containers use
+  events    Show what happens, as it happens
 
 Containers:
   ps        List containers
@@ -115,6 +116,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "ps" => ps::Args::command(),
         "logs" => logs::Args::command(),
         "exec" => exec::Args::command(),
+        "events" => events::Args::command(),
         "attach" => attach::Args::command(),
         "inspect" => inspect::Args::command(),
         "wait" => wait::Args::command(),

@@ -5,6 +5,7 @@
 pub mod attach;
 mod cid_file;
 mod commands;
+mod confirm;
 mod context;
 pub mod detach_keys;
 mod dispatch;

@@ -71,6 +71,7 @@ mod tests {
             ),
             ("{{join (split \"a,b\" \",\") \"-\"}}", "a-b"),
             ("{{.Label \"a\"}}{{.Label \"none\"}}", "1"),
+            ("{{.Labels.a}} {{.Labels.none}}", "1 <no value>"),
             (
                 "{{\"quoted \\\"text\\\"\"}} {{`raw`}} {{println 1}}",
                 "quoted \"text\" raw 1\n",

@@ -5,6 +5,7 @@
 mod claim;
 mod container;
 mod error;
+mod events;
 mod host;
 mod images;
 mod info;
@@ -16,6 +17,7 @@ mod volumes;
 
 pub use container::*;
 pub use error::Error;
+pub use events::{Actor, Event, EventRange, Events};
 pub use host::Host;
 pub use images::{
     CommitRequest, ContainerChange, DiskLine, HistoryLine, ImageInspection, ImageSummary,

@@ -3,7 +3,7 @@
 //! ```text
 //! data root  containers/<id>/{record.json,exit.json,container.log,layer/}  names/<name>  images/
 //! run root   containers/<id>/{lock,record.json,config.json,state.json,monitor.json,attach.sock}
-//!            ids/<n>  boot
+//!            ids/<n>  boot  events.jsonl
 //! ```
 
 use std::path::PathBuf;
@@ -65,6 +65,11 @@ impl Paths {
     /// The image store.
     pub(crate) fn images(&self) -> PathBuf {
         self.data.join("images")
+    }
+
+    /// The trail of events.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.run.join("events.jsonl")
     }
 
     /// The id of the boot in which the run root was made.

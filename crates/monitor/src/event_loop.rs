@@ -14,11 +14,10 @@ use runtime::cgroup::OomWatch;
 use runtime::{Exit, Process};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
 use rustix::termios::{Winsize, tcsetwinsize};
 use sys::signals::read_signal;
 
-use crate::Error;
 use crate::clients::{Clients, Received, STARTER};
 use crate::health::{HealthWatch, OnFailure};
 use crate::log::Log;
@@ -27,6 +26,7 @@ use crate::poller::{Poller, Token, Watch};
 use crate::protocol::{FRAME_MAX, FromClient};
 use crate::stdin::Stdin;
 use crate::streams::Streams;
+use crate::{Error, Notice, Witness};
 
 /// The most that is read of an output after the container's end: what a pipe can hold
 /// (pipe-max-size of pipe(7)), so that a writer which outlives the container cannot hold it up.
@@ -49,6 +49,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) log: Option<Log>,
     /// The watch over the container's health.
     pub(crate) health: Option<HealthWatch>,
+    /// Whoever is told what happens.
+    pub(crate) witness: Witness<'a>,
 }
 
 /// A monitor at work.
@@ -75,6 +77,7 @@ pub(crate) struct EventLoop<'a> {
     kill_at: Option<Instant>,
     /// Whether the container was killed to be started again.
     restarts: bool,
+    witness: Witness<'a>,
     frame: Box<[u8]>,
 }
 
@@ -91,6 +94,7 @@ impl<'a> EventLoop<'a> {
             memory,
             log,
             health,
+            witness,
         } = setup;
         let poller = Poller::new()?;
         for (file, token) in [(&process.pidfd, Token::Process), (&signals, Token::Signals)] {
@@ -122,6 +126,7 @@ impl<'a> EventLoop<'a> {
             health,
             kill_at: None,
             restarts: false,
+            witness,
             frame: vec![0; FRAME_MAX].into_boxed_slice(),
         })
     }
@@ -163,6 +168,21 @@ impl<'a> EventLoop<'a> {
                     Token::Client(slot) => self.serve(slot)?,
                 }
             }
+        }
+    }
+
+    /// A look at the container's health may be over.
+    fn take_look(&mut self, pid: Pid, code: i32) {
+        let Some(health) = &mut self.health else {
+            return;
+        };
+        let before = health.status().to_owned();
+        let falls = health.ended(pid, code);
+        if before != health.status() {
+            (self.witness)(Notice::Health(health.status()));
+        }
+        if falls {
+            self.on_unhealthy();
         }
     }
 
@@ -212,8 +232,10 @@ impl<'a> EventLoop<'a> {
     }
 
     fn count_kills(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            self.oom_killed |= memory.take() > 0;
+        let kills = self.memory.as_mut().map_or(0, OomWatch::take);
+        if kills > 0 {
+            self.oom_killed = true;
+            (self.witness)(Notice::OutOfMemory);
         }
     }
 
@@ -358,7 +380,10 @@ impl<'a> EventLoop<'a> {
                 self.resize(rows, cols);
                 Ok(())
             }
-            FromClient::Detach => self.clients.remove(slot, &self.poller),
+            FromClient::Detach => {
+                (self.witness)(Notice::Detached);
+                self.clients.remove(slot, &self.poller)
+            }
             FromClient::Stdin(_) | FromClient::CloseStdin | FromClient::Begin => self.lose(slot),
         }
     }
@@ -392,6 +417,7 @@ impl<'a> EventLoop<'a> {
             };
             // A terminal that was hung up has no size.
             let _ = tcsetwinsize(terminal, size);
+            (self.witness)(Notice::Resized { rows, cols });
         }
     }
 
@@ -404,13 +430,7 @@ impl<'a> EventLoop<'a> {
                 return Ok(exit_of(status));
             }
             let code = exit_of(status).map_or(-1, Exit::code);
-            if self
-                .health
-                .as_mut()
-                .is_some_and(|health| health.ended(pid, code))
-            {
-                self.on_unhealthy();
-            }
+            self.take_look(pid, code);
         }
         Ok(None)
     }

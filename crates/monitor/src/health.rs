@@ -239,6 +239,11 @@ impl HealthWatch {
         falls
     }
 
+    /// What it is now.
+    pub(crate) fn status(&self) -> &str {
+        &self.health.status
+    }
+
     pub(crate) fn probe(&self) -> &Probe {
         &self.probe
     }

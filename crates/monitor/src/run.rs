@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use runtime::cgroup::{Cgroup, Manager, OomWatch};
 use runtime::{Exit, Process, Request, Stdio};
@@ -22,7 +23,7 @@ use crate::health::HealthWatch;
 use crate::log::Log;
 use crate::protocol::{FromClient, FromMonitor};
 use crate::streams::{self, Streams};
-use crate::{Config, Error, ExitRecord, oom, socket};
+use crate::{Config, Error, ExitRecord, Notice, Witness, oom, socket};
 
 /// A container that runs, and what the monitor has to do with it.
 struct Running {
@@ -31,6 +32,8 @@ struct Running {
     listener: OwnedFd,
     log: Option<Log>,
     started_at: String,
+    /// Whether its cgroup has a limit of memory.
+    is_limited: bool,
 }
 
 /// How it went.
@@ -44,6 +47,8 @@ struct End {
     restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
+    /// How long it ran.
+    lasted: Duration,
 }
 
 /// A container that ended, of which nobody was told yet.
@@ -96,20 +101,24 @@ pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
 /// Makes the container, stays beside it, and writes down how it ended. The calling process must
 /// be a fresh one with a single thread, in a session of its own, with `/dev/null` as its standard
 /// streams. `starter` is the socket to whoever spawned it, after [`begins`]; there is none when the
-/// container is started again. Whoever calls this releases what the container held.
+/// container is started again. `witness` is told what happens. Whoever calls this releases what the container held.
 ///
 /// # Errors
 /// What is left to be swept by whoever takes the lock next; nobody is there to be told. That the
 /// container could not be started is no error here: the starter is told, and `exit.json` says
 /// it.
-pub fn run(config: &Config, starter: Option<OwnedFd>) -> Result<Ended, Error> {
+pub fn run(
+    config: &Config,
+    starter: Option<OwnedFd>,
+    witness: Witness<'_>,
+) -> Result<Ended, Error> {
     let signals = become_monitor().map_err(failed("setting the process up"))?;
     let directory = config.root.join(&config.id);
     let end = match begin(config, &directory) {
-        Ok(running) => live(running, config, starter, signals)?,
+        Ok(running) => live(running, config, starter, signals, witness)?,
         Err(error) => refuse(&error, starter)?,
     };
-    write_down(config, &end)?;
+    write_down(config, &end, witness)?;
     Ok(Ended {
         code: end.code,
         began: end.started_at.is_some(),
@@ -140,6 +149,13 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         let (stdio, streams) = streams::pipes(config.open_stdin).map_err(opening)?;
         (stdio, Some(streams))
     };
+    let spec = runtime::load(&config.bundle.join("config.json"))?;
+    let resources = spec
+        .linux
+        .as_ref()
+        .and_then(|linux| linux.resources.as_ref());
+    let memory = resources.and_then(|resources| resources.memory.as_ref());
+    let is_limited = memory.is_some_and(|memory| memory.limit.is_some());
     let created = runtime::create(Request {
         root: &config.root,
         id: &config.id,
@@ -152,7 +168,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         no_new_keyring: false,
         preserve_fds: 0,
         listen_fds: 0,
-        config: runtime::load(&config.bundle.join("config.json"))?,
+        config: spec,
         config_path: None,
         pidfd_socket: None,
         console_socket: None,
@@ -171,6 +187,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         listener,
         log,
         started_at,
+        is_limited,
     })
 }
 
@@ -180,22 +197,20 @@ fn live(
     config: &Config,
     starter: Option<OwnedFd>,
     signals: OwnedFd,
+    witness: Witness<'_>,
 ) -> Result<End, Error> {
+    let began = Instant::now();
+    witness(Notice::Started);
     let Running {
         process,
         streams,
         listener,
         log,
         started_at,
+        is_limited,
     } = running;
     let serving = failed("serving the container's streams");
-    let started = FromMonitor::Started {
-        pid: process.pid.as_raw_pid(),
-    };
-    if let Some(starter) = &starter {
-        // One that is gone already needs no telling.
-        let _ = started.send(starter.as_fd());
-    }
+    tell_started(starter.as_ref(), &process);
     let stdin_once = config.stdin_once;
     let setup = Setup {
         process: &process,
@@ -204,12 +219,13 @@ fn live(
         listener,
         starter,
         signals,
-        memory: watch_memory(config),
+        memory: watch_memory(config, is_limited),
         log,
         health: config
             .health
             .as_ref()
             .map(|probe| HealthWatch::new(probe, &config.bundle)),
+        witness,
     };
     let mut event_loop = EventLoop::new(setup).map_err(serving)?;
     // Making the container took more memory than watching it takes.
@@ -239,7 +255,18 @@ fn live(
         restarts,
         last: FromMonitor::Exited { code: exit.code() },
         farewell,
+        lasted: began.elapsed(),
     })
+}
+
+/// A starter that is gone already needs no telling.
+fn tell_started(starter: Option<&OwnedFd>, process: &Process) {
+    let started = FromMonitor::Started {
+        pid: process.pid.as_raw_pid(),
+    };
+    if let Some(starter) = starter {
+        let _ = started.send(starter.as_fd());
+    }
 }
 
 /// Nobody can carry the container's streams any more, so it must not go on.
@@ -267,39 +294,61 @@ fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
             message: message.into(),
         },
         farewell: Farewell::new(clients, None, [Vec::new(), Vec::new()]).map_err(telling)?,
+        lasted: Duration::ZERO,
     })
 }
 
-/// Writes the end down, for a container that outlives it.
-fn write_down(config: &Config, end: &End) -> Result<(), Error> {
-    let Some(path) = &config.exit_path else {
-        return Ok(());
+/// Writes the end down, for a container that outlives it, and tells the witness.
+fn write_down(config: &Config, end: &End, witness: Witness<'_>) -> Result<(), Error> {
+    let began = end.started_at.is_some();
+    // Nobody can ask later how a container ended that is removed at its end.
+    let is_asked = config.exit_path.is_some() || end.code != 0;
+    let counted = match began && is_asked {
+        true => cgroup(config),
+        false => None,
     };
-    let cgroup = cgroup(config).filter(|_| end.started_at.is_some());
-    let oom_killed = cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > 0);
-    let (memory_peak, cpu_time) = cgroup.as_ref().map(Cgroup::totals).unwrap_or_default();
-    let record = ExitRecord {
-        version: EXIT_VERSION,
-        code: end.code,
-        signal: end.signal,
-        oom_killed: end.oom_killed || oom_killed,
-        started_at: end.started_at.clone(),
-        finished_at: now_rfc3339(),
-        error: end.error.clone(),
-        oom_kill: oom_killed.then(|| oom::last_kill(&config.id)).flatten(),
-        sent: store::read_json(&config.bundle.join(SENT)).unwrap_or_default(),
-        memory_peak,
-        cpu_time,
-        log_lost: end.log_lost,
-    };
-    record.write(path, Durability::Durable)
+    let oom_killed = counted
+        .as_ref()
+        .is_some_and(|cgroup| cgroup.oom_kills() > 0);
+    if let Some(path) = &config.exit_path {
+        let (memory_peak, cpu_time) = counted.as_ref().map(Cgroup::totals).unwrap_or_default();
+        let record = ExitRecord {
+            version: EXIT_VERSION,
+            code: end.code,
+            signal: end.signal,
+            oom_killed: end.oom_killed || oom_killed,
+            started_at: end.started_at.clone(),
+            finished_at: now_rfc3339(),
+            error: end.error.clone(),
+            oom_kill: oom_killed.then(|| oom::last_kill(&config.id)).flatten(),
+            sent: store::read_json(&config.bundle.join(SENT)).unwrap_or_default(),
+            memory_peak,
+            cpu_time,
+            log_lost: end.log_lost,
+        };
+        record.write(path, Durability::Durable)?;
+    }
+    if oom_killed && !end.oom_killed {
+        witness(Notice::OutOfMemory);
+    }
+    if began {
+        witness(Notice::Died {
+            code: end.code,
+            seconds: end.lasted.as_secs(),
+        });
+    }
+    Ok(())
 }
 
-/// systemd removes a scope as soon as nobody is in it, and with it what the kernel counted.
-fn watch_memory(config: &Config) -> Option<OomWatch> {
-    match (&config.cgroup_manager, &config.exit_path) {
-        (Manager::Systemd(_), Some(_)) => cgroup(config)?.watch_oom().ok(),
-        _ => None,
+/// Whether kills have to be counted while the container runs: systemd removes a scope as soon as
+/// nobody is in it, and with it what the kernel counted; and where there is a limit, a container
+/// may outlive a kill that is to be told.
+fn watch_memory(config: &Config, is_limited: bool) -> Option<OomWatch> {
+    let is_lost =
+        matches!(config.cgroup_manager, Manager::Systemd(_)) && config.exit_path.is_some();
+    match is_limited || is_lost {
+        true => cgroup(config)?.watch_oom().ok(),
+        false => None,
     }
 }
 

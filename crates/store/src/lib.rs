@@ -1,4 +1,4 @@
-//! Files that survive a crash: atomic writes, locks, ids, names, and removal. What the files mean
+//! Files that survive a crash: atomic writes, locks, ids, names, trails, and removal. What the files mean
 //! and where they lie is the business of the levels above.
 
 mod atomic_write;
@@ -9,6 +9,7 @@ mod lock;
 pub mod names;
 mod remove_tree;
 pub mod time;
+mod trail;
 
 pub use atomic_write::{Durability, atomic_write};
 pub use error::Error;
@@ -16,3 +17,4 @@ pub use id::Id;
 pub use json::{read_json, write_json};
 pub use lock::Lock;
 pub use remove_tree::remove_tree;
+pub use trail::{TrailReader, append};

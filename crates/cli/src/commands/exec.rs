@@ -101,13 +101,22 @@ pub(crate) fn exec(mut args: Args, context: &Context) -> Result<i32, Failure> {
         run(nowhere().map_err(failed)?)?;
         return Ok(0);
     }
-    let (process, pipes) = if args.tty {
+    let (exec, pipes) = if args.tty {
         (run(Stdio::Terminal)?, None)
     } else {
         let (theirs, ours) = pipes(args.interactive).map_err(failed)?;
         (run(theirs)?, Some(ours))
     };
-    stay(process, pipes, &args)
+    let outcome = stay(exec.process, pipes, &args)?;
+    match outcome {
+        Outcome::Exited(code) => engine.exec_ended(&exec.session, code),
+        Outcome::Detached | Outcome::Interrupted(_) => engine.exec_left(&exec.session),
+    }
+    Ok(match outcome {
+        Outcome::Exited(code) => code,
+        Outcome::Detached => 0,
+        Outcome::Interrupted(signal) => 128 + signal,
+    })
 }
 
 fn failed(errno: Errno) -> Failure {
@@ -158,7 +167,7 @@ fn nowhere() -> Result<Stdio, Errno> {
     })
 }
 
-fn stay(process: Process, pipes: Option<Pipes>, args: &Args) -> Result<i32, Failure> {
+fn stay(process: Process, pipes: Option<Pipes>, args: &Args) -> Result<Outcome, Failure> {
     let pidfd = process
         .pidfd
         .try_clone()
@@ -191,9 +200,5 @@ fn stay(process: Process, pipes: Option<Pipes>, args: &Args) -> Result<i32, Fail
             .unwrap_or_else(|| Some(DetachKeys::default())),
         proxy: Some(&mut proxy),
     };
-    match relay(&mut child, options).map_err(Failure::of_run)? {
-        Outcome::Exited(code) => Ok(code),
-        Outcome::Detached => Ok(0),
-        Outcome::Interrupted(signal) => Ok(128 + signal),
-    }
+    relay(&mut child, options).map_err(Failure::of_run)
 }

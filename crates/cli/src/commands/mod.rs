@@ -6,6 +6,7 @@ pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
+pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod history;

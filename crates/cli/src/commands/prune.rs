@@ -1,9 +1,10 @@
 //! `wharf container prune`: remove the containers that do not run.
 
-use std::io::{BufRead, Write};
+use std::time::SystemTime;
 
-use engine::{Engine, Status};
+use engine::Record;
 
+use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::filter::Filters;
@@ -24,54 +25,52 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn prune(args: Args, context: &Context) -> Result<i32, Failure> {
-    let keys = ["until", "label", "label!"];
-    let filters = Filters::parse(&args.filter, &keys).map_err(Failure::usage)?;
-    let until = filters.values("until").first().map(|text| moment(text));
-    let until = until.transpose().map_err(Failure::usage)?;
-    if !args.force && !confirmed("This will remove all containers that do not run.") {
+    let condition = Condition::parse(&args.filter)?;
+    let warning = "This will remove all stopped containers.";
+    if !args.force && !confirmed(warning)? {
         return Ok(0);
     }
-    let (removed, freed) = remove_stopped(&context.engine()?, |record| {
-        filters.meets_labels(&record.process.labels)
-            && until.is_none_or(|until| {
-                human::parse_rfc3339(&record.created).is_some_and(|created| created < until)
-            })
-    })?;
-    if !removed.is_empty() {
-        output::print(&format!("Deleted Containers:\n{}\n\n", removed.join("\n")));
-    }
-    output::print(&format!("Total reclaimed space: {}\n", human::size(freed)));
+    let (removed, freed) = context
+        .engine()?
+        .prune_containers(|record| condition.is_met(record))?;
+    output::print(&format!(
+        "{}Total reclaimed space: {}\n",
+        deleted("Containers", &removed),
+        human::size(freed)
+    ));
     Ok(0)
 }
 
-/// Removes what does not run and meets a condition; gives back ids and bytes.
-fn remove_stopped(
-    engine: &Engine,
-    is_meant: impl Fn(&engine::Record) -> bool,
-) -> Result<(Vec<String>, u64), Failure> {
-    let (mut removed, mut freed) = (Vec::new(), 0);
-    for (record, live) in engine.list(true)? {
-        let is_stopped = matches!(live.status, Status::Created | Status::Exited);
-        if !is_stopped || record.config.auto_remove || !is_meant(&record) {
-            continue;
-        }
-        let written = engine.written(&record);
-        // Somebody may just have started or removed it.
-        if engine.remove(&record.id, false, false).is_ok() {
-            removed.push(record.id);
-            freed += written;
-        }
+/// What was removed, in Docker's words; nothing when it was nothing.
+pub(super) fn deleted(what: &str, removed: &[String]) -> String {
+    match removed {
+        [] => String::new(),
+        removed => format!("Deleted {what}:\n{}\n\n", removed.join("\n")),
     }
-    Ok((removed, freed))
 }
 
-/// Asks the user; an end of the input is a no.
-pub(super) fn confirmed(warning: &str) -> bool {
-    output::print(&format!(
-        "WARNING! {warning}\nAre you sure you want to continue? [y/N] "
-    ));
-    let mut answer = String::new();
-    let _ = std::io::stdout().flush();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+/// Which containers are meant.
+pub(super) struct Condition {
+    filters: Filters,
+    until: Option<SystemTime>,
+}
+
+impl Condition {
+    /// Reads the flags.
+    pub(super) fn parse(flags: &[String]) -> Result<Self, Failure> {
+        let keys = ["until", "label", "label!"];
+        let filters = Filters::parse(flags, &keys).map_err(Failure::usage)?;
+        let until = filters.values("until").first().map(|text| moment(text));
+        Ok(Self {
+            until: until.transpose().map_err(Failure::usage)?,
+            filters,
+        })
+    }
+
+    /// Whether a container is meant.
+    pub(super) fn is_met(&self, record: &Record) -> bool {
+        let is_old =
+            |until| human::parse_rfc3339(&record.created).is_some_and(|created| created < until);
+        self.filters.meets_labels(&record.process.labels) && self.until.is_none_or(is_old)
+    }
 }

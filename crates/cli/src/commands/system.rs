@@ -6,6 +6,7 @@ mod start;
 
 use clap::CommandFactory;
 
+use super::events;
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::exit_code::Failure;
@@ -25,6 +26,8 @@ enum Verb {
     Check(check::Args),
     /// Show what takes room on the disk
     Df(df::Args),
+    /// Show what happens, as it happens
+    Events(events::Args),
     /// Start the containers whose restart policy asks for it, as after a boot
     Start(start::Args),
 }
@@ -37,6 +40,7 @@ pub(crate) fn system(words: &[String], context: &Context) -> Result<i32, Failure
     match verb {
         "check" => with("system check", rest, |args| check::check(&args, context)),
         "start" => with("system start", rest, |args| start::start(&args, context)),
+        "events" => with("system events", rest, |args| events::events(&args, context)),
         "df" => with("system df", rest, |args| df::df(&args, context)),
         "" | "--help" | "-h" => {
             let mut command = Args::command().bin_name("wharf system");

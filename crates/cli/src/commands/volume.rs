@@ -1,10 +1,11 @@
 //! `wharf volume …`: make, list, show and remove volumes.
 
 use clap::CommandFactory;
-use engine::{Engine, VolumeRecord};
+use engine::VolumeRecord;
 use serde_json::{Value, json};
 
-use super::prune::confirmed;
+use super::prune::deleted;
+use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::error_text::sentence;
@@ -12,9 +13,9 @@ use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
 use crate::flags::environment;
 use crate::listing::{self, Column, Format, Row};
-use crate::output;
 use crate::several::each;
 use crate::template::Template;
+use crate::{human, output};
 
 /// Make, list, show and remove volumes
 #[derive(Debug, clap::Parser)]
@@ -240,34 +241,20 @@ fn prune(args: &Prune, context: &Context) -> Result<i32, Failure> {
     let keys = ["label", "label!"];
     let filters = Filters::parse(&args.filter, &keys).map_err(Failure::usage)?;
     let which = if args.all {
-        "all volumes"
+        "all local volumes not used by at least one container"
     } else {
-        "all volumes without a name"
+        "anonymous local volumes not used by at least one container"
     };
-    if !args.force && !confirmed(&format!("This will remove {which} that no container uses.")) {
+    if !args.force && !confirmed(&format!("This will remove {which}."))? {
         return Ok(0);
     }
-    let engine = context.engine()?;
-    let removed = unused(&engine, |volume| {
+    let (removed, freed) = context.engine()?.prune_volumes(|volume| {
         (args.all || volume.anonymous) && filters.meets_labels(&volume.labels)
     })?;
-    if !removed.is_empty() {
-        output::print(&format!("Deleted Volumes:\n{}\n", removed.join("\n")));
-    }
+    output::print(&format!(
+        "{}Total reclaimed space: {}\n",
+        deleted("Volumes", &removed),
+        human::size(freed)
+    ));
     Ok(0)
-}
-
-/// Removes what nobody uses and meets a condition; gives back the names.
-fn unused(
-    engine: &Engine,
-    is_meant: impl Fn(&VolumeRecord) -> bool,
-) -> Result<Vec<String>, Failure> {
-    let mut removed = Vec::new();
-    for (volume, users) in engine.volumes()? {
-        // Somebody may just have begun to use it.
-        if users.is_empty() && is_meant(&volume) && engine.remove_volume(&volume.name).is_ok() {
-            removed.push(volume.name);
-        }
-    }
-    Ok(removed)
 }

@@ -163,6 +163,8 @@ impl<'a> Scope<'a> {
         let found = found.or_else(|| self.more.get(name).filter(|_| is_whole));
         match found {
             Some(found) => Ok(found),
+            // Fields have a great initial; others are keys of a map, which need not be there.
+            None if !is_whole && name.starts_with(char::is_lowercase) => Ok(&Value::Null),
             None if value.is_null() => Ok(&Value::Null),
             None => Err(format!("there is no field {name:?} in what is formatted")),
         }

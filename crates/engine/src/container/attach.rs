@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::live::look;
 use super::status::Operation;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// Which streams a client wants.
@@ -53,6 +54,7 @@ impl Engine {
         })?;
         send(socket.as_fd(), streams)
             .map_err(|errno| Error::io("talking to the monitor of", &directory, errno))?;
+        note(&self.paths, &[Event::of_container(&record, "attach")]);
         Ok(socket)
     }
 }

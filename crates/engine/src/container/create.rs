@@ -18,6 +18,7 @@ use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
 use super::restarts::RestartPolicy;
 use super::{devices, health, layer, limits, name, oci_spec, process, recover, sharing, volumes};
+use crate::events::{Event, note};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
 
@@ -57,7 +58,10 @@ impl Engine {
         let prepared = self.prepare_creation(config, &images, false)?;
         let charge = self.new_charge(prepared.id())?;
         match self.build(&charge, &prepared) {
-            Ok(record) => charge.give_up().map(|()| record),
+            Ok(record) => {
+                note(&self.paths, &[Event::of_container(&record, "create")]);
+                charge.give_up().map(|()| record)
+            }
             Err(error) => {
                 // The first error is the one to tell; what stays is swept.
                 let _ = recover::clear_away(&self.paths, charge, prepared.id());

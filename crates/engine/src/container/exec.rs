@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use runtime::{ExecRequest, Process, Stdio};
 use spec::runtime::User;
+use store::Id;
 
 use super::live::look;
 use super::process::set;
 use super::record::Record;
 use super::status::Operation;
 use super::{limits, oci_spec, plan, sharing, user};
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What to run.
@@ -29,6 +31,28 @@ pub struct ExecConfig {
     pub privileged: bool,
 }
 
+/// A process that runs in a container beside its own.
+#[derive(Debug)]
+pub struct Exec {
+    /// The process.
+    pub process: Process,
+    /// What is told of it.
+    pub session: ExecSession,
+}
+
+/// What events call an [`Exec`].
+#[derive(Debug)]
+pub struct ExecSession {
+    id: Id,
+    record: Record,
+}
+
+impl ExecSession {
+    fn event(&self, action: &str) -> Event {
+        Event::of_container(&self.record, action).with("execID", self.id.as_str())
+    }
+}
+
 impl Engine {
     /// Whether a process in the container `name` could write to our executable, so that only a
     /// sealed copy of it may enter.
@@ -45,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Status`] unless the container runs; anything that keeps the program from running.
-    pub fn exec(&self, name: &str, config: &ExecConfig, stdio: Stdio) -> Result<Process, Error> {
+    pub fn exec(&self, name: &str, config: &ExecConfig, stdio: Stdio) -> Result<Exec, Error> {
         let record = self.find(name)?;
         let status = look(&self.paths, &record)?.status;
         status.require(Operation::Exec, &record.name)?;
@@ -61,10 +85,30 @@ impl Engine {
             ignore_paused: false,
             console_socket: None,
         };
-        runtime::exec(request).map_err(|source| Error::Runtime {
+        let process = runtime::exec(request).map_err(|source| Error::Runtime {
             name: record.name.clone(),
             source,
-        })
+        })?;
+        let session = ExecSession {
+            id: Id::random(),
+            record,
+        };
+        let command = config.command.join(" ");
+        let events = ["exec_create", "exec_start"]
+            .map(|action| session.event(&format!("{action}: {command}")));
+        note(&self.paths, &events);
+        Ok(Exec { process, session })
+    }
+
+    /// Writes down that a process ended with this exit code.
+    pub fn exec_ended(&self, session: &ExecSession, code: i32) {
+        let event = session.event("exec_die");
+        note(&self.paths, &[event.with("exitCode", &code.to_string())]);
+    }
+
+    /// Writes down that nobody is with a process any more.
+    pub fn exec_left(&self, session: &ExecSession) {
+        note(&self.paths, &[session.event("exec_detach")]);
     }
 
     fn exec_process(

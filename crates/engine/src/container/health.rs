@@ -184,17 +184,19 @@ impl Engine {
             stdout: again(1).map_err(failed)?,
             stderr: again(2).map_err(failed)?,
         };
-        let process = match self.exec(&record.id, &config, stdio) {
-            Ok(process) => process,
+        let exec = match self.exec(&record.id, &config, stdio) {
+            Ok(exec) => exec,
             Err(error) if matches!(error.run_exit_code(), 126 | 127) => {
                 return Ok((error.run_exit_code(), error.to_string()));
             }
             Err(error) => return Err(error),
         };
-        Ok(wait(&process, timeout).unwrap_or_else(|| {
+        let (code, words) = wait(&exec.process, timeout).unwrap_or_else(|| {
             let ms = timeout.as_millis();
             (-1, format!("Health check exceeded timeout ({ms}ms)"))
-        }))
+        });
+        self.exec_ended(&exec.session, code);
+        Ok((code, words))
     }
 }
 

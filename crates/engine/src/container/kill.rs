@@ -3,6 +3,7 @@
 use super::live::{Live, look};
 use super::record::Record;
 use super::status::{Operation, Status};
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// The signal that nobody can catch.
@@ -41,6 +42,8 @@ impl Engine {
         };
         // Only the explanation of its end would miss it.
         let _ = sent.write(&self.paths.run_dir(&record.id));
+        let event = Event::of_container(record, "kill");
+        note(&self.paths, &[event.with("signal", &signal.to_string())]);
         let root = self.paths.run_containers();
         let mut sent = runtime::kill(&root, &record.id, signal, false);
         if sent.is_ok() && signal == KILL && live.status == Status::Paused {

@@ -26,6 +26,7 @@ mod oci_spec;
 mod pause;
 mod plan;
 mod process;
+mod prune;
 mod record;
 mod recover;
 mod remove;
@@ -51,7 +52,7 @@ pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, Resources,
     Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
-pub use exec::ExecConfig;
+pub use exec::{Exec, ExecConfig, ExecSession};
 pub use health::{HealthConfig, HealthTest};
 pub use inspect::Inspection;
 pub use launch::Started;
@@ -61,6 +62,7 @@ pub use process::Resolved;
 pub use record::{ImageFacts, Overlay, Record};
 pub use recover::Sweep;
 pub use restarts::RestartPolicy;
+pub(crate) use size::bytes_in;
 pub use stats::Usage;
 pub use status::{Operation, Status};
 pub use supervise::supervise;

@@ -7,6 +7,7 @@ use store::names;
 use super::find;
 use super::record::Record;
 use crate::claim::{Claim, claim, claim_locked, lock};
+use crate::events::{Event, note};
 use crate::{Engine, Error, Paths};
 
 /// Claims `wanted`, or a made-up name, for the container `id`.
@@ -81,7 +82,11 @@ impl Engine {
         if names::resolve(&directory, free)?.as_deref() == Some(record.id.as_str()) {
             names::release(&directory, free)?;
         }
-        renamed
+        let renamed = renamed?;
+        let event = Event::of_container(&renamed, "rename");
+        let old = format!("/{}", record.name);
+        note(&self.paths, &[event.with("oldName", &old)]);
+        Ok(renamed)
     }
 }
 

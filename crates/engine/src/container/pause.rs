@@ -5,6 +5,7 @@ use std::path::Path;
 use super::live::look;
 use super::record::Record;
 use super::status::Operation;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -37,6 +38,8 @@ impl Engine {
             name: record.name.clone(),
             source,
         })?;
+        let action = operation.to_string();
+        note(&self.paths, &[Event::of_container(&record, &action)]);
         Ok(record)
     }
 }

@@ -13,6 +13,7 @@ use super::launch::MONITOR;
 use super::oci_spec::cgroup_path;
 use super::record::Record;
 use super::restarts::RESTARTS;
+use crate::events::{Event, note};
 use crate::paths::UNFINISHED;
 use crate::volumes::remove_anonymous;
 use crate::{Engine, Error, Paths};
@@ -92,7 +93,7 @@ pub(super) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Er
     if !home.join(RECORD).exists() {
         return remove_all(paths, charge, id);
     }
-    date_the_end(&home.join("exit.json"))?;
+    date_the_end(paths, &home)?;
     if was_to_be_removed(&home)? {
         return remove_all(paths, charge, id);
     }
@@ -120,7 +121,8 @@ pub(super) fn is_expected(record: &ExitRecord) -> bool {
 }
 
 /// The record that was written at the start, for the worst, gets the time at which it came true.
-fn date_the_end(path: &Path) -> Result<(), Error> {
+fn date_the_end(paths: &Paths, home: &Path) -> Result<(), Error> {
+    let path = &home.join("exit.json");
     let Some(record) = store::read_json::<ExitRecord>(path)? else {
         return Ok(());
     };
@@ -131,7 +133,12 @@ fn date_the_end(path: &Path) -> Result<(), Error> {
         finished_at: store::time::now_rfc3339(),
         ..record
     };
-    Ok(store::write_json(path, &record, Durability::Boot)?)
+    store::write_json(path, &record, Durability::Boot)?;
+    if let Some(container) = store::read_json::<Record>(&home.join(RECORD))? {
+        let event = Event::of_container(&container, "die");
+        note(paths, &[event.with("exitCode", &record.code.to_string())]);
+    }
+    Ok(())
 }
 
 /// Removes everything of a container.
@@ -141,7 +148,7 @@ pub(super) fn clear_away(paths: &Paths, charge: Charge, id: &str) -> Result<(), 
 }
 
 /// Lets nobody find a container that does not run any more: its record goes, then its name.
-pub(super) fn forget(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {
+pub(super) fn forget(paths: &Paths, charge: &Charge, id: &str) -> Result<Option<Record>, Error> {
     let directory = charge.directory();
     // Out of reach first, then read: nobody renames it any more.
     let gone = directory.join(FORGOTTEN);
@@ -149,14 +156,16 @@ pub(super) fn forget(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Err
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         moved => moved.map_err(|error| Error::io("moving the record in", directory, error))?,
     }
-    free_name(paths, id, store::read_json(&gone)?)
+    let record = store::read_json(&gone)?;
+    free_name(paths, id, record.as_ref())?;
+    Ok(record)
 }
 
-fn free_name(paths: &Paths, id: &str, record: Option<Record>) -> Result<(), Error> {
+fn free_name(paths: &Paths, id: &str, record: Option<&Record>) -> Result<(), Error> {
     match record {
         Some(record) => {
             if record.config.auto_remove {
-                remove_anonymous(paths, &record)?;
+                remove_anonymous(paths, record)?;
             }
             free_claim(&paths.names(), &record.name, id)
         }
@@ -175,9 +184,15 @@ pub(super) fn remove_all(paths: &Paths, charge: Charge, id: &str) -> Result<(), 
         Ok(()) => {}
     }
     // From here on the name in it does not change.
-    match store::read_json(&unfinished.join(RECORD))? {
-        Some(record) => free_name(paths, id, Some(record))?,
+    let record = match store::read_json(&unfinished.join(RECORD))? {
+        Some(record) => {
+            free_name(paths, id, Some(&record))?;
+            Some(record)
+        }
         None => forget(paths, &charge, id)?,
+    };
+    if let Some(record) = record {
+        note(paths, &[Event::of_container(&record, "destroy")]);
     }
     store::remove_tree(&unfinished)?;
     charge.give_up()

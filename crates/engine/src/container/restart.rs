@@ -2,6 +2,7 @@
 
 use super::launch::Started;
 use super::status::Status;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -26,6 +27,8 @@ impl Engine {
         if super::live::look(&self.paths, &record)?.status != Status::Created {
             self.stop(&record.id, timeout, signal)?;
         }
-        self.start(&record.id, None)
+        let started = self.start(&record.id, None)?;
+        note(&self.paths, &[Event::of_container(&record, "restart")]);
+        Ok(started)
     }
 }

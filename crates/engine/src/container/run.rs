@@ -4,6 +4,7 @@ use super::attach::Streams;
 use super::config::ContainerConfig;
 use super::launch::Started;
 use super::recover;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -24,6 +25,10 @@ impl Engine {
         match made {
             Ok((waiting, record)) => {
                 drop(prepared);
+                let event = |action| Event::of_container(&record, action);
+                let attached = streams.map(|_| event("attach"));
+                let events = std::iter::once(event("create")).chain(attached);
+                note(&self.paths, &events.collect::<Vec<_>>());
                 self.launch(record, charge, waiting, streams)
             }
             Err(error) => {

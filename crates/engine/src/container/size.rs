@@ -26,7 +26,7 @@ impl Engine {
 }
 
 /// The bytes of all files below a directory; no link is followed.
-fn bytes_in(directory: &Path) -> u64 {
+pub(crate) fn bytes_in(directory: &Path) -> u64 {
     let mut bytes = 0;
     let mut left = vec![directory.to_owned()];
     while let Some(directory) = left.pop() {

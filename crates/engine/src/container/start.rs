@@ -7,6 +7,7 @@ use super::live::look;
 use super::record::Record;
 use super::recover;
 use super::status::Operation;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -20,6 +21,9 @@ impl Engine {
         let Some(charge) = self.take_charge(&record, Operation::Start)? else {
             return Ok(None);
         };
+        if streams.is_some() {
+            note(&self.paths, &[Event::of_container(&record, "attach")]);
+        }
         let id = record.id.clone();
         match self.spawn_monitor(&record.config, &charge, &id) {
             Ok(waiting) => self.launch(record, charge, waiting, streams).map(Some),

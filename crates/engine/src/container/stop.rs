@@ -9,6 +9,7 @@ use super::record::Record;
 use super::restarts::mark_stopped;
 use super::status::{Operation, Status};
 use super::wait::Watch;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// Docker's patience, in seconds.
@@ -43,6 +44,7 @@ impl Engine {
             // The monitor looks at the mark when somebody connects.
             watch.wait(None)?;
             self.wait_until_released(&record, &live)?;
+            note(&self.paths, &[Event::of_container(&record, "stop")]);
             return Ok(record);
         }
         let signal = signal.unwrap_or(record.process.stop_signal);
@@ -57,6 +59,7 @@ impl Engine {
             self.kill_and_wait(&record, &live, watch, "stop")?;
         }
         self.wait_until_released(&record, &live)?;
+        note(&self.paths, &[Event::of_container(&record, "stop")]);
         Ok(record)
     }
 

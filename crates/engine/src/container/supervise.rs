@@ -5,11 +5,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use monitor::Notice;
+
 use super::charge::Charge;
 use super::find::{self, RECORD};
 use super::launch::{self, MONITOR};
 use super::recover;
 use super::restarts::{self, RestartPolicy, Restarts, stopped_mark};
+use crate::events::{Event, note};
 use crate::{Error, Paths};
 
 /// Runs the monitor of the container `id` below these roots. `starter` is the socket to whoever
@@ -65,7 +68,10 @@ fn lives(
     let mut starter = Some(starter);
     loop {
         let is_first = starter.is_some();
-        let mut ended = monitor::run(config, starter.take()).map_err(failed)?;
+        let mut ended = monitor::run(config, starter.take(), &|notice| {
+            witness(paths, &config.id, notice);
+        })
+        .map_err(failed)?;
         let Some(pause) = next(paths, &ended, config, &mut plan, is_first)? else {
             return Ok(Some(ended));
         };
@@ -98,6 +104,42 @@ fn lives(
         document.waiting = false;
         document.write(charge.directory())?;
         plan.begin();
+    }
+}
+
+/// Writes down what the monitor saw.
+fn witness(paths: &Paths, id: &str, notice: Notice<'_>) {
+    let Ok(Some(record)) = find::record(paths, id) else {
+        return;
+    };
+    let record = &record;
+    let event = |action: &str| Event::of_container(record, action);
+    let uses = |action| {
+        let volumes = record.config.volumes.iter();
+        volumes.filter_map(move |volume| Event::of_use(record, volume, action))
+    };
+    match notice {
+        Notice::Started => note(
+            paths,
+            &uses("mount").chain([event("start")]).collect::<Vec<_>>(),
+        ),
+        Notice::Detached => note(paths, &[event("detach")]),
+        Notice::Resized { rows, cols } => {
+            let event = event("resize").with("height", &rows.to_string());
+            note(paths, &[event.with("width", &cols.to_string())]);
+        }
+        Notice::OutOfMemory => note(paths, &[event("oom")]),
+        Notice::Health(status) => note(paths, &[event(&format!("health_status: {status}"))]),
+        Notice::Died { code, seconds } => {
+            let event = event("die").with("exitCode", &code.to_string());
+            let event = event.with("execDuration", &seconds.to_string());
+            note(
+                paths,
+                &std::iter::once(event)
+                    .chain(uses("unmount"))
+                    .collect::<Vec<_>>(),
+            );
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use rustix::process::Pid;
 
 use super::live::look;
 use super::status::Operation;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// One process.
@@ -45,10 +46,12 @@ impl Engine {
         let status = look(&self.paths, &record)?.status;
         status.require(Operation::Top, &record.name)?;
         let root = self.paths.run_containers();
-        runtime::processes(&root, &record.id).map_err(|source| Error::Runtime {
+        let pids = runtime::processes(&root, &record.id).map_err(|source| Error::Runtime {
             name: record.name.clone(),
             source,
-        })
+        })?;
+        note(&self.paths, &[Event::of_container(&record, "top")]);
+        Ok(pids)
     }
 }
 

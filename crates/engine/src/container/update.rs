@@ -8,6 +8,7 @@ use super::live::look;
 use super::record::Record;
 use super::restarts::RestartPolicy;
 use super::status::Status;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What is to be changed; what is `None` stays.
@@ -45,11 +46,13 @@ impl Engine {
             runtime::update(&self.paths.run_containers(), &record.id, &limits).map_err(failed)?;
             self.update_bundle(&record, &limits)?;
         }
-        self.change(&record, |record| {
+        let record = self.change(&record, |record| {
             record.config.resources = wanted;
             record.config.restart = update.restart.unwrap_or(record.config.restart);
             Ok(())
-        })
+        })?;
+        note(&self.paths, &[Event::of_container(&record, "update")]);
+        Ok(record)
     }
 
     /// The configuration that the monitor starts the container with again.

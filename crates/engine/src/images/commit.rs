@@ -6,6 +6,7 @@ use image::{NewImage, Top};
 
 use super::change::apply;
 use super::tag::new_name;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What every container has and nobody wrote: files that name the host, and the places of mounts.
@@ -94,7 +95,13 @@ impl Engine {
         if pause {
             self.unpause(&record.id)?;
         }
-        Ok(made?.to_string())
+        let id = made?.to_string();
+        let event = Event::of_container(&record, "commit")
+            .with("comment", request.message.as_deref().unwrap_or_default())
+            .with("imageID", &id)
+            .with("imageRef", request.name.as_deref().unwrap_or_default());
+        note(&self.paths, &[event]);
+        Ok(id)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -27,6 +28,8 @@ impl Engine {
                 });
             }
         };
-        Ok(image::export(&layers, out)?)
+        image::export(&layers, out)?;
+        note(&self.paths, &[Event::of_container(&record, "export")]);
+        Ok(())
     }
 }

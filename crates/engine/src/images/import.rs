@@ -9,6 +9,7 @@ use spec::image::ContainerDefaults;
 
 use super::change::apply;
 use super::tag::new_name;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What is to be imported.
@@ -68,6 +69,9 @@ impl Engine {
                 .or_else(|| Some("Imported from -".to_owned())),
             epoch: request.epoch,
         })?;
-        Ok(id.to_string())
+        let id = id.to_string();
+        let name = request.name.as_ref().unwrap_or(&id);
+        note(&self.paths, &[Event::of_image(&id, name, "import")]);
+        Ok(id)
     }
 }

@@ -9,6 +9,7 @@ use image::{NewImage, Platform, Pull, Tools, Top};
 
 use super::pull::{PullRequest, PullResult};
 use crate::container::Root;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -81,6 +82,7 @@ impl Engine {
                     let pulled = store.pull(source.as_ref(), &pull, tools)?;
                     let id = pulled.ids.first().map(ToString::to_string);
                     let id = id.unwrap_or_default();
+                    note(&self.paths, &[Event::of_image(&id, &id, "load")]);
                     let first = names.first();
                     all.push(PullResult {
                         name: first.map_or_else(|| id.clone(), ToString::to_string),

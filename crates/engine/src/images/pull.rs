@@ -5,6 +5,7 @@ use image::registry::{Access, Repository, Settings};
 use image::unpack::Limits;
 use image::{InRegistry, Pull, Reference, Tools, Wanted};
 
+use crate::events::{Event, note};
 use crate::{Engine, Error, Kind};
 
 /// What is to be pulled.
@@ -92,6 +93,12 @@ impl Engine {
             limits: request.limits,
         };
         let pulled = self.image_store().pull(&source, &pull, tools)?;
+        let event = Event::of_image(
+            &reference.familiar(),
+            &reference.familiar_repository(),
+            "pull",
+        );
+        note(&self.paths, &[event]);
         Ok(PullResult {
             name: reference.to_string(),
             familiar: reference.familiar(),

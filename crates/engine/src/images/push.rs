@@ -3,6 +3,7 @@
 use image::registry::{Access, Repository, Settings};
 use image::{Compression, Reference, Tools};
 
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What is to be pushed.
@@ -50,6 +51,8 @@ impl Engine {
         let repository =
             Repository::open(settings, &name, Access::Push).map_err(image::Error::from)?;
         let pushed = store.push(&name, &found.image, &repository, request.compression, tools)?;
+        let event = Event::of_image(&name.familiar(), &name.familiar_repository(), "push");
+        note(&self.paths, &[event]);
         Ok(PushResult {
             repository: name.familiar_repository(),
             tag: name.tag().unwrap_or_default().to_owned(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use image::{Found, NamedBy, Removal};
 
 use crate::container::Record;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What [`Engine::remove_image`] and [`Engine::prune_images`] did.
@@ -41,7 +42,9 @@ impl Engine {
             });
         }
         let in_use = layers_of(records);
-        Ok(exclusive.remove(&found, &in_use)?.into())
+        let removal = exclusive.remove(&found, &in_use)?;
+        self.note_removal(&found.image, &removal);
+        Ok(removal.into())
     }
 
     /// Removes images without a name, or with `all` every image that no container uses, and
@@ -65,10 +68,21 @@ impl Engine {
             if is_used || !(all || found.image.references.is_empty()) {
                 continue;
             }
-            add(&mut total, exclusive.remove(&found, &in_use)?);
+            let removal = exclusive.remove(&found, &in_use)?;
+            self.note_removal(&found.image, &removal);
+            add(&mut total, removal);
         }
         add(&mut total, exclusive.sweep(&in_use)?);
+        note(&self.paths, &[Event::of_prune("image", total.freed)]);
         Ok(total.into())
+    }
+
+    fn note_removal(&self, image: &image::Image, removal: &Removal) {
+        let id = image.id.to_string();
+        let event = |action| Event::of_image(&id, &id, action);
+        let untagged = removal.untagged.iter().map(|_| event("untag"));
+        let deleted = (!removal.deleted.is_empty()).then(|| event("delete"));
+        note(&self.paths, &untagged.chain(deleted).collect::<Vec<_>>());
     }
 }
 

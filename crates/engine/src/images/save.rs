@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -13,6 +14,13 @@ impl Engine {
         let store = self.image_store();
         let shared = store.share()?;
         let found: Result<Vec<_>, _> = images.iter().map(|name| store.find(name)).collect();
-        Ok(shared.save(&found?, out)?)
+        let found = found?;
+        shared.save(&found, out)?;
+        let events = found.iter().map(|found| {
+            let id = found.image.id.to_string();
+            Event::of_image(&id, &id, "save")
+        });
+        note(&self.paths, &events.collect::<Vec<_>>());
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use image::Reference;
 
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -14,7 +15,13 @@ impl Engine {
         let store = self.image_store();
         let exclusive = store.exclude()?;
         let found = store.find(image)?;
-        Ok(exclusive.tag(&found.image, &name)?)
+        exclusive.tag(&found.image, &name)?;
+        let id = found.image.id.to_string();
+        note(
+            &self.paths,
+            &[Event::of_image(&id, &name.familiar(), "tag")],
+        );
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use store::{Durability, Id};
 
 use super::volume::{self, VOLUME, VolumeRecord};
+use crate::events::{Event, note};
 use crate::paths::UNFINISHED;
 use crate::{Engine, Error};
 
@@ -48,7 +49,10 @@ impl Engine {
         make(&unfinished.join("_data"), 0o755, false)?;
         store::write_json(&unfinished.join(VOLUME), &volume, Durability::Durable)?;
         match std::fs::rename(&unfinished, &directory) {
-            Ok(()) => Ok((volume, true)),
+            Ok(()) => {
+                note(&self.paths, &[Event::of_volume(name, "create")]);
+                Ok((volume, true))
+            }
             Err(error) => {
                 store::remove_tree(&unfinished)?;
                 // Somebody else has just made it.

@@ -8,6 +8,7 @@
 
 mod create;
 mod fill;
+mod prune;
 mod remove;
 mod volume;
 

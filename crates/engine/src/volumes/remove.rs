@@ -1,6 +1,7 @@
 //! Removing volumes that nobody uses.
 
 use super::volume::{self, uses};
+use crate::events::{Event, note};
 use crate::paths::UNFINISHED;
 use crate::{Engine, Error, Paths, Record};
 
@@ -32,7 +33,9 @@ fn remove(paths: &Paths, name: &str) -> Result<(), Error> {
         Err(_) => store::remove_tree(&directory)?,
         Ok(()) => {}
     }
-    Ok(store::remove_tree(&unfinished)?)
+    store::remove_tree(&unfinished)?;
+    note(paths, &[Event::of_volume(name, "destroy")]);
+    Ok(())
 }
 
 /// Removes the volumes without a name that were made for this container.

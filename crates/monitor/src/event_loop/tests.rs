@@ -70,6 +70,7 @@ impl Monitored {
                 memory: None,
                 log: Some(log),
                 health: None,
+                witness: &|_| {},
             })
             .unwrap();
             let exit = event_loop.run().unwrap();

@@ -73,9 +73,17 @@ impl OomWatch {
     /// v1 also tells when the cgroup is removed, which is none.
     pub fn take(&mut self) -> u64 {
         let mut space = [0u8; 4096];
-        while rustix::io::read(&self.fd, &mut space).is_ok_and(|length| length == space.len()) {}
+        let mut was_told = false;
+        loop {
+            let length = rustix::io::read(&self.fd, &mut space);
+            was_told |= length.is_ok();
+            if length != Ok(space.len()) {
+                break;
+            }
+        }
         let Some(seen) = self.seen else {
-            return u64::from(read_at(self.directory.as_fd(), "memory.oom_control").is_ok());
+            let is_there = read_at(self.directory.as_fd(), "memory.oom_control").is_ok();
+            return u64::from(was_told && is_there);
         };
         let text = read_at(self.directory.as_fd(), "memory.events").unwrap_or_default();
         let killed = text

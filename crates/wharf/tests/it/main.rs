@@ -15,6 +15,7 @@ mod config;
 mod crash;
 mod devices;
 mod escapes;
+mod events;
 mod flags;
 mod harness;
 mod isolation;
