@@ -83,6 +83,7 @@ fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
         monitor::VERB => return monitor::main(words),
         "oci" => return oci::main("wharf oci", words.iter().cloned(), context),
         probe::VERB => return probe::main(words),
+        settle::VERB => return settle::main(words),
         _ => {}
     }
     let (name, words) = match (verb, words.split_first()) {

@@ -26,7 +26,7 @@ pub use images::{
 pub use info::Info;
 pub use kind::Kind;
 pub use paths::Paths;
-pub use program::{MONITOR_VERB, PROBE_VERB};
+pub use program::{MONITOR_VERB, PROBE_VERB, SETTLE_VERB};
 pub use volumes::VolumeRecord;
 
 /// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a

@@ -31,6 +31,7 @@ impl Engine {
             engine.sweep(Sweep::Some);
         } else {
             engine.make_directories()?;
+            engine.image_store().recover()?;
             engine.sweep_after_boot()?;
             store::atomic_write(&engine.paths.boot(), boot.as_bytes(), Durability::Boot)?;
         }

@@ -17,6 +17,15 @@ glibc.malloc.mmap_threshold=8192:glibc.malloc.top_pad=0";
 /// `wharf __probe DATA_ROOT RUN_ROOT ID`: one look at a container's health.
 pub const PROBE_VERB: &str = "__probe";
 
+/// `wharf __settle DATA_ROOT RUN_ROOT`: waits until what was pulled is on the disk.
+pub const SETTLE_VERB: &str = "__settle";
+
+/// The arguments that wait for the disk.
+pub(crate) fn settle(paths: &Paths) -> [String; 4] {
+    let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());
+    ["wharf", SETTLE_VERB, &data, &run].map(str::to_owned)
+}
+
 /// The arguments that take a look at the container `id`.
 pub(crate) fn probe(paths: &Paths, id: &str) -> [String; 5] {
     let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());

@@ -58,7 +58,7 @@ impl Images {
     }
 
     /// What is wrong with a blob.
-    fn problem(&self, digest: &Digest) -> Option<String> {
+    pub(crate) fn problem(&self, digest: &Digest) -> Option<String> {
         let file = match File::open(self.blob(digest)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

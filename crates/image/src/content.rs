@@ -98,6 +98,7 @@ impl Images {
             self.blobs(),
             self.layers(),
             self.partials(),
+            self.unsynced(),
             self.host_bases(),
         ];
         for directory in &directories {
@@ -169,15 +170,6 @@ impl Exclusive<'_> {
             store::atomic_write(&path, bytes, Durability::Durable)?;
         }
         Ok(digest)
-    }
-
-    /// Makes everything in the store durable, before the index says that it is there.
-    pub(crate) fn sync(&self) -> Result<(), Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let path = &self.images.root;
-        rustix::fs::openat(CWD, path, flags, Mode::empty())
-            .and_then(rustix::fs::syncfs)
-            .map_err(Error::errno("syncing", path))
     }
 
     /// Removes what crashes left half made.

@@ -101,11 +101,17 @@ impl Exclusive<'_> {
         Ok(id)
     }
 
-    /// Puts a document into the store; it is durable when the index is written.
-    pub(crate) fn put_document(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
+    /// Puts a document into the store. What is not durable is in a record of what is not
+    /// (unsynced.rs).
+    pub(crate) fn put_document(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        durability: Durability,
+    ) -> Result<(), Error> {
         let path = self.images.blob(digest);
         if self.images.read_blob(digest).is_err() {
-            store::atomic_write(&path, bytes, Durability::Boot)?;
+            store::atomic_write(&path, bytes, durability)?;
         }
         Ok(())
     }
@@ -183,7 +189,6 @@ impl Exclusive<'_> {
         drop_superfluous(&mut index);
         let changed = !same_entries(&before, &index);
         if changed {
-            self.sync()?;
             self.write_index(&index)?;
         }
         Ok(changed)

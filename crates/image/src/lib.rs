@@ -9,6 +9,7 @@
 //!       /blobs/sha256/<hex>            manifests, configurations, layer archives
 //!       /layers/<hex of diff id>/      layers unpacked, in overlayfs' own form
 //!       /partial/<hex>                 blobs that are not complete, flocked by their maker
+//!       /unsynced/<random>             what may not survive a crash of the machine yet
 //!       /host/<key>/                   base layers of the built-in image
 //!       /lock                          flock: shared to use an image, exclusive to change
 //!       /.new-<random>/                things being made, flocked by their maker
@@ -47,6 +48,7 @@ mod stack;
 pub mod tar;
 mod tree;
 pub mod unpack;
+mod unsynced;
 mod usage;
 mod walk;
 mod workers;

@@ -8,6 +8,7 @@ use spec::image::{
     ContainerDefaults, Descriptor, History, ImageConfig, MEDIA_TYPE_CONFIG, MEDIA_TYPE_LAYER,
     MEDIA_TYPE_MANIFEST, Manifest, RootFs,
 };
+use store::Durability;
 
 use crate::content::Images;
 use crate::index::Naming;
@@ -81,8 +82,8 @@ impl Images {
         let digest = Digest::of(&manifest);
         let store = self.exclude()?;
         layer.put(&store)?;
-        store.put_document(&id, &config)?;
-        store.put_document(&digest, &manifest)?;
+        store.put_document(&id, &config, Durability::Durable)?;
+        store.put_document(&digest, &manifest, Durability::Durable)?;
         let manifest = RawManifest {
             bytes: manifest,
             media_type: MEDIA_TYPE_MANIFEST.to_owned(),

@@ -8,6 +8,7 @@ use std::path::Path;
 use spec::image::{
     Descriptor, MEDIA_TYPE_LAYER, MEDIA_TYPE_LAYER_GZIP, MEDIA_TYPE_LAYER_ZSTD, Manifest,
 };
+use store::Durability;
 
 use crate::content::Images;
 use crate::decompress::Compression;
@@ -239,7 +240,10 @@ impl Images {
             }
         };
         out.flush().map_err(failed())?;
-        let (_, digest, size) = out.finish();
+        let (out, digest, size) = out.finish();
+        // The form that is not compressed goes when this one is there.
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+        file.and_then(|file| file.sync_data()).map_err(failed())?;
         let place = self.blob(&digest);
         rustix::fs::rename(&to, &place).map_err(Error::errno("naming", &place))?;
         Ok(Descriptor {
@@ -253,7 +257,7 @@ impl Images {
     /// Lets all names of an image mean this manifest of the same content.
     fn replace_manifest(&self, image: &Image, new: &RawManifest) -> Result<(), Error> {
         let store = self.exclude()?;
-        store.put_document(&new.digest, &new.bytes)?;
+        store.put_document(&new.digest, &new.bytes, Durability::Durable)?;
         let old = image.manifest.to_string();
         let entries = self.read_index()?.manifests;
         let named = entries.iter().filter(|entry| entry.digest == old);

@@ -136,7 +136,7 @@ impl Exclusive<'_> {
 
     /// Removes a directory; gives back what it took on the disk. It loses its name first: nobody
     /// may ever take half of it for a layer.
-    fn discard(&self, path: &Path) -> Result<u64, Error> {
+    pub(crate) fn discard(&self, path: &Path) -> Result<u64, Error> {
         let scratch = Scratch::new(self.images.root())?;
         let aside = scratch.path().join("tree");
         rustix::fs::rename(path, &aside).map_err(Error::errno("removing", path))?;

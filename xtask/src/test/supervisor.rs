@@ -17,8 +17,9 @@ pub(crate) const SUPERVISE: &str = "__supervise";
 
 /// Longer than any test takes on a loaded machine of two cores.
 const TEST_TIME: Duration = Duration::from_secs(120);
-/// What a monitor may take to clean up after its client was answered.
-const GRACE: Duration = Duration::from_secs(5);
+/// What a monitor may take to clean up after its client was answered, and a loaded disk to take
+/// what was pulled.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// Runs one test; true when it passed and left neither processes nor files.
 pub(crate) fn supervise(arguments: &[String]) -> Result<bool, String> {

@@ -18,6 +18,7 @@ impl Engine {
     /// [`Error::NotStarted`] when its program could not be run, and [`Error::Status`].
     pub fn start(&self, name: &str, streams: Option<Streams>) -> Result<Option<Started>, Error> {
         let record = self.find(name)?;
+        self.unpack_lost(&record)?;
         let Some(charge) = self.take_charge(&record, Operation::Start)? else {
             return Ok(None);
         };
@@ -37,6 +38,20 @@ impl Engine {
 }
 
 impl Engine {
+    /// Unpacks the layers of its image that a crash of the machine took.
+    fn unpack_lost(&self, record: &Record) -> Result<(), Error> {
+        let lower = record.overlays.iter().flat_map(|overlay| &overlay.lower);
+        let is_complete = lower.into_iter().all(|layer| layer.is_dir());
+        match &record.image {
+            Some(image) if !is_complete && !image.id.is_empty() => {
+                let images = self.image_store();
+                images.share()?.stack(&image.id, None)?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes charge of a container that does not run, for `operation`; `None` when there is
     /// nothing to do. Somebody who is just starting, ending or removing it is waited for a while.
     pub(super) fn take_charge(

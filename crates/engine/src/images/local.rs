@@ -93,6 +93,7 @@ impl Engine {
                         is_new: pulled.is_new,
                     });
                 }
+                self.settle_later();
                 return Ok(all);
             }
             Opened::Archive(file) => Top::Archive(file),

@@ -17,6 +17,7 @@ mod pull;
 mod push;
 mod remove;
 mod save;
+mod settle;
 mod tag;
 
 pub(crate) use base::{Base, base};

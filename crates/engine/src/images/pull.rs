@@ -99,6 +99,7 @@ impl Engine {
             "pull",
         );
         note(&self.paths, &[event]);
+        self.settle_later();
         Ok(PullResult {
             name: reference.to_string(),
             familiar: reference.familiar(),

@@ -4,14 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use store::Durability;
+
 use super::documents::{self, Document, Documents, Layer, Wanted};
 use super::layer::Pulling;
 use super::source::Source;
-use crate::content::Images;
+use crate::content::{Images, Shared};
 use crate::index::Naming;
 use crate::lease::Lease;
 use crate::progress::{Event, Progress};
+use crate::registry::RawManifest;
 use crate::unpack::{Limits, Rights};
+use crate::unsynced::Unsynced;
 use crate::workers::{Workers, for_each};
 use crate::{Digest, Error, Platform, Reference};
 
@@ -69,7 +73,9 @@ impl Images {
             .collect();
         tools.progress.tell(&Event::Layers(&sizes));
         let shared = self.share()?;
-        let lease = Lease::new(&shared, needed(&documents))?;
+        let needed = [blobs(&documents), trees(&documents)].concat();
+        let lease = Lease::new(&shared, needed)?;
+        let _unsynced = self.record_missing(&shared, &documents)?;
         drop(shared);
         let stop = AtomicBool::new(false);
         let pulling = Pulling {
@@ -97,17 +103,35 @@ impl Images {
         self.commit(&documents, &request.names)
     }
 
+    /// Writes down what is not here yet, and will not be on the disk when this pull is over.
+    fn record_missing(
+        &self,
+        shared: &Shared<'_>,
+        documents: &Documents,
+    ) -> Result<Option<Unsynced>, Error> {
+        let mut missing = blobs(documents);
+        missing.retain(|digest| !self.blob(digest).exists());
+        let mut trees = trees(documents);
+        trees.retain(|digest| !self.layer(digest).exists());
+        missing.extend(trees);
+        match missing.is_empty() {
+            true => Ok(None),
+            false => Unsynced::record(shared, &missing).map(Some),
+        }
+    }
+
     /// Makes the images exist: their documents, then their names.
     fn commit(&self, documents: &Documents, names: &[Reference]) -> Result<Pulled, Error> {
         let store = self.exclude()?;
         store.sweep_unfinished()?;
         if let Some(index) = &documents.index {
-            store.put_document(&index.digest, &index.bytes)?;
+            store.put_document(&index.digest, &index.bytes, Durability::Boot)?;
         }
         let mut entries = Vec::new();
         for image in &documents.images {
-            store.put_document(&image.config_digest, &image.config_bytes)?;
-            store.put_document(&image.manifest.digest, &image.manifest.bytes)?;
+            store.put_document(&image.config_digest, &image.config_bytes, Durability::Boot)?;
+            let RawManifest { digest, bytes, .. } = &image.manifest;
+            store.put_document(digest, bytes, Durability::Boot)?;
             entries.push(Naming {
                 manifest: &image.manifest,
                 platform: &image.platform,
@@ -147,16 +171,20 @@ fn distinct(images: &[Document]) -> Vec<(Layer, bool)> {
     found
 }
 
-/// Everything that must not be removed meanwhile.
-fn needed(documents: &Documents) -> Vec<Digest> {
+/// The blobs of all that is wanted: documents and layers.
+fn blobs(documents: &Documents) -> Vec<Digest> {
     let mut digests: Vec<Digest> = Vec::new();
     digests.extend(documents.index.iter().map(|index| index.digest.clone()));
     for image in &documents.images {
         digests.push(image.manifest.digest.clone());
         digests.push(image.config_digest.clone());
-        for layer in &image.layers {
-            digests.extend([layer.blob.clone(), layer.diff_id.clone()]);
-        }
+        digests.extend(image.layers.iter().map(|layer| layer.blob.clone()));
     }
     digests
+}
+
+/// The unpacked layers of all that is wanted.
+fn trees(documents: &Documents) -> Vec<Digest> {
+    let layers = documents.images.iter().flat_map(|image| &image.layers);
+    layers.map(|layer| layer.diff_id.clone()).collect()
 }

@@ -387,8 +387,7 @@ fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
         ("write", &[1, 2, 4]),
         ("pwrite64", &[1, 2]),
         ("rename", &[1, 2, 3, 4, 5]),
-        ("syncfs", &[1]),
-        ("fsync", &[1, 2]),
+        ("fsync", &[1, 2, 3, 4]),
         ("unlink", &[1]),
     ] {
         for count in counts {

@@ -14,6 +14,7 @@ mod bundle;
 mod config;
 mod crash;
 mod devices;
+mod durability;
 mod escapes;
 mod events;
 mod flags;
