@@ -53,6 +53,11 @@ const NEEDED: &[Needed] = &[
         why: "makes network devices that move into containers",
     },
     Needed {
+        program: "capsh",
+        package: "libcap2-bin",
+        why: "takes capabilities away in a container made by hand",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

@@ -92,7 +92,7 @@ fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
         _ => (verb, words),
     };
     let ours = match name {
-        "run" | "exec" | "create" | "chroot" | "unshare" => 125,
+        "run" | "exec" | "create" | "chroot" | "unshare" | "nsenter" | "debug" => 125,
         _ => 1,
     };
     let outcome = act(context, name, words).unwrap_or_else(|| {
@@ -161,6 +161,9 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "unshare" => with(verb, words, |args| {
             unshare::run(args, context.variables.clone())
         }),
+        "nsenter" => with(verb, words, |args| nsenter::nsenter(args, context)),
+        "debug" => with(verb, words, |args| debug::debug(args, context)),
+        "explain" => with(verb, words, |args| explain::explain(args, context)),
         "volume" => volume::volume(words, context),
         "why" => with(verb, words, |args| why::why(args, context)),
         "completion" => with(verb, words, completion::completion),

@@ -17,6 +17,7 @@ Run:
   run       Run a program in a new container
   exec      Run one more program in a running container
   attach    Connect to a running container
+  debug     Open a shell with the host's tools beside a container
   logs      Show what a container wrote
   top       Show its processes
   stats     Show what containers use
@@ -33,6 +34,7 @@ Containers:
   unpause   Let them go on
   wait      Wait for the end of containers
   inspect   Show everything about containers
+  explain   Show what a container is made of, as shell commands too
   why       Say why a container does not run
   update    Change the limits of containers
   rename    Give a container another name
@@ -62,6 +64,7 @@ Images:
 One primitive alone:
   chroot    Run a program with another directory as its root
   unshare   Run a program of the host in new namespaces
+  nsenter   Run a program of the host in namespaces of a container
   oci       The OCI runtime, with runc's commands and flags
 
 wharf:
@@ -111,6 +114,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "container prune" => prune::Args::command(),
         "volume" => volume::Args::command(),
         "why" => why::Args::command(),
+        "explain" => explain::Args::command(),
         "completion" => completion::Args::command(),
         "man" => completion::ManArgs::command(),
         "ps" => ps::Args::command(),
@@ -141,6 +145,8 @@ fn command(verb: &str) -> Option<clap::Command> {
         "version" => version::Args::command(),
         "chroot" => chroot::Args::command(),
         "unshare" => unshare::Args::command(),
+        "nsenter" => nsenter::Args::command(),
+        "debug" => debug::Args::command(),
         _ => return None,
     })
 }

@@ -24,6 +24,7 @@ mod several;
 mod template;
 pub mod terminal;
 mod threads;
+mod tree;
 mod usage;
 
 pub use dispatch::main;

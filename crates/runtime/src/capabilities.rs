@@ -107,6 +107,14 @@ pub fn all() -> Vec<Capability> {
         .collect()
 }
 
+/// The names of the capabilities in a set, as /proc shows it.
+pub fn of_bits(bits: u64) -> Vec<String> {
+    let names = numbered().filter(|capability| bits & capability.set().bits() != 0);
+    names
+        .map(|capability| capability.name().to_owned())
+        .collect()
+}
+
 /// Docker's default set.
 pub fn default_set() -> Vec<Capability> {
     DEFAULT.iter().filter_map(|name| parse(name)).collect()

@@ -44,8 +44,13 @@ impl Namespaces {
 
     /// All namespaces of a running process that differ from the caller's own.
     pub(crate) fn of_process(pid: Pid) -> Result<Self, Fault> {
-        let mut join = Vec::with_capacity(8);
-        for kind in NamespaceType::ALL {
+        Self::some_of_process(pid, &NamespaceType::ALL)
+    }
+
+    /// Those of these kinds.
+    pub(crate) fn some_of_process(pid: Pid, kinds: &[NamespaceType]) -> Result<Self, Fault> {
+        let mut join = Vec::with_capacity(kinds.len());
+        for &kind in kinds {
             let theirs = format!("/proc/{}/ns/{}", pid.as_raw_pid(), kind.proc_name());
             let fd = open(Path::new(&theirs))?;
             if !is_own(kind, &fd)? {

@@ -78,16 +78,9 @@ pub fn unshare(request: &UnshareRequest) -> Result<Process, Error> {
         scheduling: Scheduling::default(),
         ..Plan::of_process(&process, namespaces)?
     };
-    let launch = Launch {
-        plan: &plan,
-        stdio: &Stdio::Inherit,
-        cgroup: None,
-        resctrl: None,
-        attach_to: None,
-        fifo: None,
-        oom_score_adj: None,
-    };
-    launch.run(|_| Ok(()))?.start()
+    Launch::bare(&plan, &Stdio::Inherit)
+        .run(|_| Ok(()))?
+        .start()
 }
 
 fn working_directory(chroot: Option<&Path>) -> PathBuf {

@@ -7,8 +7,11 @@ mod change;
 mod charge;
 mod config;
 mod create;
+mod debug;
 mod devices;
+mod enter;
 mod exec;
+mod explain;
 mod find;
 mod health;
 mod id_range;
@@ -52,7 +55,12 @@ pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, Resources,
     Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
+pub use enter::EnterConfig;
 pub use exec::{Exec, ExecConfig, ExecSession};
+pub use explain::{
+    Control, Directory, Explanation, IdMaps, Layer, Monitor, Mounted, Rights, RootPart, Space, Use,
+    Whose,
+};
 pub use health::{HealthConfig, HealthTest};
 pub use inspect::Inspection;
 pub use launch::Started;

@@ -128,7 +128,7 @@ impl Wanted<'_> {
 
     /// Docker's default mounts, as far as the namespaces allow them.
     fn defaults(&self) -> Vec<Mount> {
-        let single_id = self.spaces.user == UserSpace::Own && !self.host.may_map_ranges();
+        let single_id = self.spaces.user != UserSpace::Host && !self.host.may_map_ranges();
         let writable = if self.config.privileged { "rw" } else { "ro" };
         let shm_size = self.config.resources.shm_size.unwrap_or(SHM_SIZE);
         let mut pts = vec![

@@ -14,7 +14,7 @@ use super::{Cgroup, Error, further_limits, unset};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Write {
     key: &'static str,
-    controller: &'static str,
+    pub(super) controller: &'static str,
     pub(super) file: String,
     pub(super) value: String,
 }
@@ -49,25 +49,33 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
     let resources = &unset::without(resources);
     check_memory(cgroup, resources)?;
-    let is_v2 = |controller: &str| {
-        let directory = cgroup.directory_of(controller);
-        directory.is_some_and(|(member, _)| member.is_unified())
-    };
-    let mut writes = if is_v2("memory") {
+    if is_v2(cgroup, "memory") {
         refuse_on_v2(resources)?;
-        for_v2(resources, &current_quota(cgroup))
-    } else {
-        for_v1(resources)
+    }
+    set_all(cgroup, writes(cgroup, resources))
+}
+
+/// What is written to which files of a cgroup for `resources`.
+pub(super) fn writes(cgroup: &Cgroup, resources: &LinuxResources) -> Vec<Write> {
+    let mut writes = match is_v2(cgroup, "memory") {
+        true => for_v2(resources, &current_quota(cgroup)),
+        false => for_v1(resources),
     };
     let has = |controller: &str, file: &str| {
         let directory = cgroup.directory_of(controller);
         directory.is_some_and(|(_, directory)| has_file(directory, file))
     };
-    writes.extend(further_limits::writes(resources, is_v2, has));
+    let further = further_limits::writes(resources, |of| is_v2(cgroup, of), has);
+    writes.extend(further);
     for (file, value) in &resources.unified {
         writes.push(write("linux.resources.unified", "unified", file, value));
     }
-    set_all(cgroup, writes)
+    writes
+}
+
+fn is_v2(cgroup: &Cgroup, controller: &str) -> bool {
+    let directory = cgroup.directory_of(controller);
+    directory.is_some_and(|(member, _)| member.is_unified())
 }
 
 /// Some values bound each other (memory and swap, quota and period), and which must go first depends

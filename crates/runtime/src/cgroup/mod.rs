@@ -1,5 +1,6 @@
 //! cgroups: where a container's groups are (`hierarchy`), making, entering and removing them
-//! (`group`), what is written to limit them (`limits`, `further_limits`, `devices`), what they use
+//! (`group`), what is written to limit them (`limits`, `further_limits`, `devices`) and what stands
+//! there (`settings`), what they use
 //! (`stats`, `oom`), groups below (`sub`), and standing still (`freezer`). Who makes them says
 //! `manager`, how systemd does so `systemd`.
 
@@ -14,6 +15,7 @@ mod manager;
 mod oom;
 pub(crate) mod place;
 mod remove;
+mod settings;
 mod stats;
 mod sub;
 mod systemd;
@@ -24,6 +26,7 @@ pub use group::{Cgroup, Member, Paths};
 pub use manager::{Bus, Manager};
 pub use oom::OomWatch;
 pub use place::{Made, is_only_v2, of_container, remove_by_path};
-pub use stats::Stats;
+pub use settings::Setting;
+pub use stats::{Pressure, PressureLine, Stats};
 pub use sub::SubCgroup;
 pub use systemd::Unit;

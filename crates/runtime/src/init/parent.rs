@@ -47,6 +47,21 @@ pub(crate) struct Launch<'a> {
     pub(crate) oom_score_adj: Option<i32>,
 }
 
+impl<'a> Launch<'a> {
+    /// The launch of a program without a container, which nobody counts or limits.
+    pub(crate) fn bare(plan: &'a Plan<'a>, stdio: &'a Stdio) -> Self {
+        Self {
+            plan,
+            stdio,
+            cgroup: None,
+            resctrl: None,
+            attach_to: None,
+            fifo: None,
+            oom_score_adj: None,
+        }
+    }
+}
+
 impl Launch<'_> {
     /// Clones init and leads it to the point where only the program is missing. `hooks` is called
     /// once if the plan has hooks to run before the root changes.

@@ -121,6 +121,12 @@ impl Names {
         }
     }
 
+    /// The names of its calls, in the order of their numbers.
+    pub(super) fn all(self) -> impl Iterator<Item = &'static str> {
+        let last = u32::from(self.slots.iter().copied().max().unwrap_or(0));
+        (0..last).filter_map(self.name)
+    }
+
     /// Whether a number lies beyond those that grow with every version of the kernel.
     pub(super) fn is_private(&self, number: u32) -> bool {
         matches!(self.own, Own::Arm) && number >= ARM_FIRST
