@@ -164,6 +164,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "nsenter" => with(verb, words, |args| nsenter::nsenter(args, context)),
         "debug" => with(verb, words, |args| debug::debug(args, context)),
         "explain" => with(verb, words, |args| explain::explain(args, context)),
+        "network" => network::network(words, context),
         "volume" => volume::volume(words, context),
         "why" => with(verb, words, |args| why::why(args, context)),
         "completion" => with(verb, words, completion::completion),

@@ -44,6 +44,7 @@ Containers:
   commit    Make an image of what a container wrote
   export    Write a container's files to an archive
   container All of these once more, and prune
+  network   Make, list, show and remove networks, and connect containers
   volume    Make, list, show and remove volumes
 
 Images:
@@ -112,6 +113,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "stats" => stats::Args::command(),
         "port" => port::Args::command(),
         "container prune" => prune::Args::command(),
+        "network" => network::Args::command(),
         "volume" => volume::Args::command(),
         "why" => why::Args::command(),
         "explain" => explain::Args::command(),

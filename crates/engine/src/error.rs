@@ -32,6 +32,48 @@ pub enum Error {
         /// The container.
         container: String,
     },
+    /// No network has this name or id.
+    #[error("no such network: {name}")]
+    NoSuchNetwork {
+        /// As asked for.
+        name: String,
+    },
+    /// The name of a new network is taken.
+    #[error("network {name} exists already")]
+    NetworkExists {
+        /// The name.
+        name: String,
+    },
+    /// A network is in use.
+    #[error("network {name} is used by container {container}: disconnect or stop that one first")]
+    NetworkInUse {
+        /// The network.
+        name: String,
+        /// The container.
+        container: String,
+    },
+    /// A container is connected to a network already, or is not.
+    #[error("container {container} {state} the network {name}")]
+    Connection {
+        /// The container.
+        container: String,
+        /// How it stands to the network: `is not connected to`.
+        state: &'static str,
+        /// The network.
+        name: String,
+    },
+    /// A network could not be made, or a container be connected to it.
+    #[error("network {name}")]
+    Network {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: network::Error,
+    },
+    /// Networks could not be looked at or changed.
+    #[error(transparent)]
+    Networks(#[from] network::Error),
     /// The beginning of an id means more than one container.
     #[error("{prefix:?} is the beginning of more than one container's id")]
     AmbiguousContainer {
@@ -157,11 +199,16 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchContainer { .. } | Self::NoSuchVolume { .. } => Kind::NotFound,
-            Self::VolumeInUse { .. } | Self::Status { .. } | Self::ImageInUse { .. } => {
-                Kind::Conflict
-            }
-            Self::NameTaken { .. } => Kind::AlreadyExists,
+            Self::NoSuchContainer { .. }
+            | Self::NoSuchVolume { .. }
+            | Self::NoSuchNetwork { .. } => Kind::NotFound,
+            Self::VolumeInUse { .. }
+            | Self::NetworkInUse { .. }
+            | Self::Connection { .. }
+            | Self::Status { .. }
+            | Self::ImageInUse { .. } => Kind::Conflict,
+            Self::NameTaken { .. } | Self::NetworkExists { .. } => Kind::AlreadyExists,
+            Self::Network { source, .. } | Self::Networks(source) => of_network(source),
             Self::Invalid { .. } | Self::AmbiguousContainer { .. } => Kind::InvalidArgument,
             Self::Forbidden { .. } => Kind::Forbidden,
             Self::Busy { .. } | Self::NoIdRange { .. } => Kind::Unavailable,
@@ -186,6 +233,14 @@ impl Error {
             Self::NotStarted { exit_code, .. } => *exit_code,
             Self::Runtime { source, .. } => source.exit_code(),
             _ => 125,
+        }
+    }
+
+    /// What failed with the network `name`.
+    pub(crate) fn of_network(name: &str, source: network::Error) -> Self {
+        Self::Network {
+            name: name.to_owned(),
+            source,
         }
     }
 
@@ -214,6 +269,15 @@ fn of_errno(errno: Errno) -> Kind {
             Kind::Unavailable
         }
         _ => Kind::Internal,
+    }
+}
+
+fn of_network(error: &network::Error) -> Kind {
+    match error {
+        network::Error::Exhausted { .. } => Kind::Unavailable,
+        network::Error::AddressTaken { .. } => Kind::Conflict,
+        network::Error::OutOfRange { .. } => Kind::InvalidArgument,
+        _ => error.errno().map_or(Kind::Internal, of_errno),
     }
 }
 

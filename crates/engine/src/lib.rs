@@ -10,6 +10,7 @@ mod host;
 mod images;
 mod info;
 mod kind;
+mod networks;
 mod paths;
 mod prepare;
 mod program;
@@ -24,7 +25,10 @@ pub use images::{
     ImportRequest, LayerLine, PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
 };
 pub use info::Info;
+pub use ipnet::IpNet;
 pub use kind::Kind;
+pub use network::parse_mac;
+pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest};
 pub use paths::Paths;
 pub use program::{MONITOR_VERB, PROBE_VERB, SETTLE_VERB};
 pub use volumes::VolumeRecord;

@@ -1,9 +1,10 @@
 //! Where everything is kept. The names below the two roots are decided here and nowhere else.
 //!
 //! ```text
-//! data root  containers/<id>/{record.json,exit.json,container.log,layer/}  names/<name>  images/
+//! data root  containers/<id>/{record.json,exit.json,container.log,layer/}  names/<name>  networks/<name>.json
+//!            images/
 //! run root   containers/<id>/{lock,record.json,config.json,state.json,monitor.json,attach.sock}
-//!            ids/<n>  boot  events.jsonl
+//!            ids/<n>  networks/<id>/<address>  boot  events.jsonl
 //! ```
 
 use std::path::PathBuf;
@@ -55,6 +56,21 @@ impl Paths {
     /// The claimed id ranges.
     pub(crate) fn id_ranges(&self) -> PathBuf {
         self.run.join("ids")
+    }
+
+    /// The networks.
+    pub(crate) fn networks(&self) -> PathBuf {
+        self.data.join("networks")
+    }
+
+    /// The leases of all networks.
+    pub(crate) fn all_leases(&self) -> PathBuf {
+        self.run.join("networks")
+    }
+
+    /// The leases of the network with this id.
+    pub(crate) fn leases(&self, id: &str) -> PathBuf {
+        self.run.join("networks").join(id)
     }
 
     /// The volumes.

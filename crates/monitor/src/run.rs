@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use runtime::cgroup::{Cgroup, Manager, OomWatch};
-use runtime::{Exit, Process, Request, Stdio};
+use runtime::{Exit, Furnisher, Process, Request, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Signal, chdir, getpid, pidfd_send_signal, set_child_subreaper};
 use store::Durability;
@@ -101,7 +101,8 @@ pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
 /// Makes the container, stays beside it, and writes down how it ended. The calling process must
 /// be a fresh one with a single thread, in a session of its own, with `/dev/null` as its standard
 /// streams. `starter` is the socket to whoever spawned it, after [`begins`]; there is none when the
-/// container is started again. `witness` is told what happens. Whoever calls this releases what the container held.
+/// container is started again. `furnisher` gives the container its networks, `witness` is told what
+/// happens. Whoever calls this releases what the container held.
 ///
 /// # Errors
 /// What is left to be swept by whoever takes the lock next; nobody is there to be told. That the
@@ -110,11 +111,12 @@ pub fn begins(starter: BorrowedFd<'_>) -> Result<bool, Error> {
 pub fn run(
     config: &Config,
     starter: Option<OwnedFd>,
+    furnisher: Option<&dyn Furnisher>,
     witness: Witness<'_>,
 ) -> Result<Ended, Error> {
     let signals = become_monitor().map_err(failed("setting the process up"))?;
     let directory = config.root.join(&config.id);
-    let end = match begin(config, &directory) {
+    let end = match begin(config, &directory, furnisher) {
         Ok(running) => live(running, config, starter, signals, witness)?,
         Err(error) => refuse(&error, starter)?,
     };
@@ -139,7 +141,11 @@ fn become_monitor() -> Result<OwnedFd, Errno> {
 }
 
 /// Opens everything the container needs from us, then makes and starts it.
-fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
+fn begin(
+    config: &Config,
+    directory: &Path,
+    furnisher: Option<&dyn Furnisher>,
+) -> Result<Running, Error> {
     let log = config.log.as_ref().map(Log::open).transpose()?;
     let listener = socket::bind_in(directory)?;
     let opening = failed("opening the container's streams");
@@ -173,6 +179,7 @@ fn begin(config: &Config, directory: &Path) -> Result<Running, Error> {
         pidfd_socket: None,
         console_socket: None,
         cgroup_manager: &config.cgroup_manager,
+        furnisher,
     })?;
     let process = created.start()?;
     let started_at = now_rfc3339();

@@ -53,6 +53,18 @@ pub struct Request<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// Who makes the cgroup.
     pub cgroup_manager: &'a Manager,
+    /// Gives the container's namespaces what only the caller knows how to, as a network.
+    pub furnisher: Option<&'a dyn Furnisher>,
+}
+
+/// Whoever has something to do in a container's namespaces before its program is executed: while
+/// init builds the root, so that nobody waits for the other.
+pub trait Furnisher: std::fmt::Debug {
+    /// Called once, in the caller's own namespaces, with init's pid.
+    ///
+    /// # Errors
+    /// Whatever went wrong; the container is not made then.
+    fn furnish(&self, pid: Pid) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// A created container whose init is a child of the caller.
@@ -262,6 +274,7 @@ fn launch(
         attach_to: record.closed_unit(cgroup),
         fifo: fifo.as_ref(),
         oom_score_adj: plan.process.oom_score_adj,
+        furnisher: request.furnisher,
     };
     let mut waiting = launch.run(|pid| {
         container.record.pid = pid.as_raw_pid();

@@ -72,6 +72,13 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The caller's own part of making a container failed.
+    #[error("furnishing the container")]
+    Furnisher {
+        /// Its error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// `config.json` is missing or is not what the specification asks for.
     #[error("reading {}", .path.display())]
     Config {

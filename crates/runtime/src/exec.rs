@@ -92,6 +92,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         attach_to: container.record.closed_unit(cgroup.as_ref()),
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
+        furnisher: None,
     };
     let mut waiting = launch.run(|_| Ok(()))?;
     let sockets = (request.console_socket, request.pidfd_socket);

@@ -51,7 +51,7 @@ pub use bundle::load;
 pub use cgroup::SubCgroup;
 pub use checkpoint::checkpoint;
 pub use container::{Record, is_valid_id};
-pub use create::{Created, Request, create};
+pub use create::{Created, Furnisher, Request, create};
 pub use criu::{CgroupsMode, Options as CriuOptions};
 pub use delete::{delete, release};
 pub use enter::{EnterRequest, enter};

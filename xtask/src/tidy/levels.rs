@@ -10,6 +10,7 @@ pub(super) const LEVELS: &[(&str, u8)] = &[
     ("store", 0),
     ("runtime", 1),
     ("image", 1),
+    ("network", 1),
     ("monitor", 1),
     ("engine", 2),
     ("cli", 3),

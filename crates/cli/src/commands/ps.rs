@@ -136,7 +136,7 @@ fn check_status(filters: &Filters) -> Result<(), Failure> {
 }
 
 fn meets(filters: &Filters, record: &Record, live: &Live) -> bool {
-    let network = record.config.namespaces.network.to_string();
+    let networks = record.network_names();
     let exited = live.exit.as_ref().filter(|_| live.status == Status::Exited);
     let is_image = |wanted: &str| {
         let id = record
@@ -162,7 +162,7 @@ fn meets(filters: &Filters, record: &Record, live: &Live) -> bool {
             value == health
         })
         && filters.meets("ancestor", is_image)
-        && filters.meets("network", |value| network == value)
+        && filters.meets("network", |value| networks.iter().any(|name| name == value))
         && filters.meets("volume", |value| has_volume(record, value))
         && filters.meets_labels(&record.process.labels)
 }
@@ -250,7 +250,7 @@ fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
             "Names": record.name,
             "Labels": labels.join(","),
             "Mounts": mounts.join(","),
-            "Networks": record.config.namespaces.network.to_string(),
+            "Networks": record.network_names().join(","),
             "LocalVolumes": "0",
             "Size": size,
         }),

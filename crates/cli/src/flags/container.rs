@@ -11,6 +11,7 @@ use spec::runtime::{DeviceRule, Rlimit, TimeOffset};
 use super::health::HealthFlags;
 use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
+use super::network::NetworkFlags;
 use super::{device, environment, log, mount, namespace, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -124,9 +125,9 @@ pub(crate) struct ContainerFlags {
     /// Its rank when memory runs out, -1000 to 1000
     #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
     oom_score_adj: Option<i32>,
-    /// Network: none, host, container:NAME or ns:PATH
-    #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = namespace::network)]
-    network: Option<Sharing>,
+    /// Networks
+    #[command(flatten)]
+    network: NetworkFlags,
     /// Process ids: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
     pid: Option<Sharing>,
@@ -194,6 +195,7 @@ impl ContainerFlags {
         let env = environment::collect(&self.env_file, &self.env, &context.variables);
         let security = security::collect(&self.security_opt).map_err(usage)?;
         let (volumes, tmpfs) = mounts(self.volume, self.mount, self.tmpfs);
+        let (network, networks) = self.network.resolve().map_err(usage)?;
         let (root, command) = root(self.rootfs, self.rootfs_rw, self.words)?;
         Ok(ContainerConfig {
             name: self.name,
@@ -226,9 +228,10 @@ impl ContainerFlags {
             tmpfs,
             read_only: self.read_only,
             resources: self.limits.resources(Some(self.first_limits)),
+            networks,
             namespaces: namespaces([
                 self.pid,
-                self.network,
+                Some(network),
                 self.ipc,
                 self.uts,
                 self.userns,

@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod moment;
 pub(crate) mod mount;
 pub(crate) mod namespace;
+pub(crate) mod network;
 pub(crate) mod pull;
 pub(crate) mod registry;
 pub(crate) mod restart;

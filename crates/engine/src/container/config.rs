@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct ContainerConfig {
     pub read_only: bool,
     /// Limits.
     pub resources: Resources,
+    /// The networks that it is connected to, the first one's addresses first; the default one when
+    /// nothing is said about its network namespace either.
+    pub networks: Vec<NetworkWish>,
     /// The eight namespaces but mnt, which is always its own.
     pub namespaces: Namespaces,
     /// Offsets of the clocks, by `monotonic` and `boottime`; gives it a time namespace.
@@ -173,6 +177,22 @@ pub struct Tmpfs {
     pub target: PathBuf,
     /// Mount options beside the default ones, as `size=64m`.
     pub options: Vec<String>,
+}
+
+/// A network that a container is connected to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkWish {
+    /// Its name.
+    pub network: String,
+    /// The address of IPv4; any without.
+    pub ip: Option<Ipv4Addr>,
+    /// The address of IPv6; any without.
+    pub ip6: Option<Ipv6Addr>,
+    /// The hardware address; one that follows from the address without.
+    pub mac: Option<[u8; 6]>,
+    /// Further names of the container in this network.
+    pub aliases: Vec<String>,
 }
 
 /// Limits; what is `None` is not limited.
@@ -274,7 +294,7 @@ impl Resources {
 pub struct Namespaces {
     /// Process ids.
     pub pid: Sharing,
-    /// Network devices; private means only `lo`.
+    /// Network devices; private means only `lo`, and nothing said means the networks.
     pub network: Sharing,
     /// System V IPC, message queues and `/dev/shm`.
     pub ipc: Sharing,

@@ -78,6 +78,7 @@ impl Engine {
         ephemeral: bool,
     ) -> Result<Prepared<'a>, Error> {
         self.take_volumes(&mut config)?;
+        self.take_networks(&mut config)?;
         self.check(&config)?;
         let shared = images.share()?;
         let base = base_of(&config, &shared)?;
@@ -222,6 +223,7 @@ fn make_layer(prepared: &Prepared<'_>, place: &Path) -> Result<(), Error> {
         &layer::Names {
             hostname: prepared.hostname(),
             domainname: config.domainname.as_deref(),
+            addresses: Vec::new(),
             hosts: &config.add_hosts,
             resolv: &layer::resolver(config, &resolv),
         },

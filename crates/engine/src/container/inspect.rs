@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::config::{ContainerConfig, LogDriver, Sharing};
 use super::live::{Live, look};
+use super::network_settings::{NetworkSettings, network_mode, network_settings};
+use super::networking::{Connection, connections};
 use super::record::Record;
 use super::status::Status;
 use crate::{Engine, Error};
@@ -141,13 +143,6 @@ struct Config {
     stop_timeout: Option<i64>,
 }
 
-/// No networks yet: nothing but the mode.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct NetworkSettings {
-    networks: BTreeMap<String, BTreeMap<String, String>>,
-}
-
 impl Engine {
     /// Everything about a container; with its size, which takes a while to count.
     ///
@@ -157,22 +152,28 @@ impl Engine {
         let record = self.find(name)?;
         let live = look(&self.paths, &record)?;
         let log_path = self.log_path(&record);
+        let connections = connections(&self.paths, &record.id)?;
         let size = with_size.then(|| self.size(&record));
         Ok(Inspection {
             size_rw: size.map(|(written, _)| written),
             size_root_fs: size.map(|(_, all)| all),
-            ..inspection(record, live, log_path)
+            ..inspection(record, live, log_path, &connections)
         })
     }
 }
 
-fn inspection(record: Record, live: Live, log_path: PathBuf) -> Inspection {
+fn inspection(
+    record: Record,
+    live: Live,
+    log_path: PathBuf,
+    connections: &[Connection],
+) -> Inspection {
     let origin = record.origin();
     let (path, args) = match record.process.args.split_first() {
         Some((path, args)) => (path.clone(), args.to_vec()),
         None => (String::new(), Vec::new()),
     };
-    let network = mode(&record.config.namespaces.network, "none");
+    let network_settings = network_settings(&record, connections);
     Inspection {
         state: state(&live),
         image: record
@@ -191,9 +192,7 @@ fn inspection(record: Record, live: Live, log_path: PathBuf) -> Inspection {
         host_config: host_config(&record.config),
         mounts: record.config.volumes.iter().map(mount_point).collect(),
         config: config(&record, origin),
-        network_settings: NetworkSettings {
-            networks: BTreeMap::from([(network, BTreeMap::new())]),
-        },
+        network_settings,
         size_rw: None,
         size_root_fs: None,
         id: record.id,
@@ -247,7 +246,7 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
             r#type: config.log.name(),
             config: log_options(&config.log),
         },
-        network_mode: mode(&spaces.network, "none"),
+        network_mode: network_mode(config),
         restart_policy: Restart {
             name: config.restart.name(),
             maximum_retry_count: config.restart.most(),
@@ -300,7 +299,7 @@ fn log_options(log: &LogDriver) -> BTreeMap<&'static str, String> {
     options
 }
 
-fn mode(sharing: &Sharing, default: &str) -> String {
+pub(super) fn mode(sharing: &Sharing, default: &str) -> String {
     match sharing {
         Sharing::Default => default.to_owned(),
         Sharing::Private => "private".to_owned(),

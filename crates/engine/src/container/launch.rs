@@ -109,6 +109,7 @@ impl Engine {
     }
 
     fn write_documents(&self, record: &Record, charge: &Charge) -> Result<Plan, Error> {
+        self.connect_on_paper(record)?;
         let plan = self.plan(record)?;
         let directory = charge.directory();
         let path = directory.join("config.json");

@@ -5,11 +5,16 @@
 //! with: the kernel maps them.
 
 use std::fs::{DirBuilder, Permissions};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, unlinkat};
+use rustix::io::Errno;
+
 use super::config::ContainerConfig;
-use super::record::Overlay;
+use super::networking::Connection;
+use super::record::{Overlay, Record};
 use crate::Error;
 
 /// Makes the directories of all overlays.
@@ -43,6 +48,8 @@ pub(super) struct Names<'a> {
     pub(super) hostname: &'a str,
     pub(super) domainname: Option<&'a str>,
     /// `NAME:ADDRESS`.
+    /// Its addresses, as far as they are known.
+    pub(super) addresses: Vec<IpAddr>,
     pub(super) hosts: &'a [String],
     /// The text of resolv.conf.
     pub(super) resolv: &'a str,
@@ -104,7 +111,48 @@ pub(super) fn write_host_files(root: &Overlay, names: &Names<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Docker's hosts file; the container's own name is that of its only address.
+/// Writes `/etc/hosts` of a container again that is about to run with other addresses. What it made
+/// of its `/etc` meanwhile is its own affair: no link is followed.
+pub(super) fn rewrite_hosts(record: &Record, connections: &[Connection]) -> Result<(), Error> {
+    let mut roots = record.overlays.iter();
+    let Some(root) = roots.find(|overlay| overlay.target == Path::new("/")) else {
+        return Ok(());
+    };
+    let hostname = record.config.hostname.as_deref();
+    let addresses = connections
+        .iter()
+        .flat_map(|connection| &connection.endpoint.addresses);
+    let names = Names {
+        hostname: hostname.unwrap_or(record.short_id()),
+        domainname: record.config.domainname.as_deref(),
+        addresses: addresses.map(ipnet::IpNet::addr).collect(),
+        hosts: &record.config.add_hosts,
+        resolv: "",
+    };
+    let upper = root.writable.join("upper");
+    match replace_in_etc(&upper, "hosts", &hosts(&names)) {
+        // There is no such file here, or it is no file any more.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => Ok(()),
+        written => written.map_err(|errno| Error::io("writing etc/hosts in", &upper, errno)),
+    }
+}
+
+fn replace_in_etc(upper: &Path, name: &str, text: &str) -> Result<(), Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let upper = open(upper, flags, Mode::empty())?;
+    let etc = openat(&upper, "etc", flags, Mode::empty())?;
+    match unlinkat(&etc, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(&etc, name, flags, Mode::from_raw_mode(0o644))?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?;
+    let written = std::io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes());
+    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+/// Docker's hosts file; the container's own name is that of its addresses.
 fn hosts(names: &Names<'_>) -> String {
     let hostname = names.hostname;
     let own = match names.domainname {
@@ -119,10 +167,18 @@ fn hosts(names: &Names<'_>) -> String {
     let added: String = added
         .map(|(name, address)| format!("{address}\t{name}\n"))
         .collect();
+    let addresses = match names.addresses.as_slice() {
+        [] => vec![IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1))],
+        addresses => addresses.to_vec(),
+    };
+    let own: String = addresses
+        .iter()
+        .map(|address| format!("{address}\t{own}\n"))
+        .collect();
     format!(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
          ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n\
-         127.0.1.1\t{own}\n{added}"
+         {own}{added}"
     )
 }
 
@@ -168,6 +224,7 @@ mod tests {
         let names = Names {
             hostname: "web",
             domainname: None,
+            addresses: Vec::new(),
             hosts: &["db:10.0.0.2".to_owned(), "six:::1".to_owned()],
             resolv: "",
         };

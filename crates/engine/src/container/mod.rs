@@ -6,6 +6,7 @@ mod attach;
 mod change;
 mod charge;
 mod config;
+mod connect;
 mod create;
 mod debug;
 mod devices;
@@ -25,6 +26,8 @@ mod live;
 mod logs;
 mod mounts;
 mod name;
+mod network_settings;
+mod networking;
 mod oci_spec;
 mod pause;
 mod plan;
@@ -52,8 +55,8 @@ mod wait;
 pub use after_boot::StartedAgain;
 pub use attach::Streams;
 pub use config::{
-    BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, Resources,
-    Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
+    BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, NetworkWish,
+    Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
 pub use enter::EnterConfig;
 pub use exec::{Exec, ExecConfig, ExecSession};
@@ -66,6 +69,7 @@ pub use inspect::Inspection;
 pub use launch::Started;
 pub use live::Live;
 pub use logs::{LogLine, LogRange, Logs};
+pub(crate) use networking::{connections, endpoint_id};
 pub use process::Resolved;
 pub use record::{ImageFacts, Overlay, Record};
 pub use recover::Sweep;

@@ -10,6 +10,7 @@ use store::{Durability, names};
 use super::charge::Charge;
 use super::find::RECORD;
 use super::launch::MONITOR;
+use super::networking::{self, NETWORKS};
 use super::oci_spec::cgroup_path;
 use super::record::Record;
 use super::restarts::RESTARTS;
@@ -22,8 +23,9 @@ use crate::{Engine, Error, Paths};
 pub(super) const MONITOR_KILLED: &str = "the monitor of the container was killed";
 
 /// The documents in a run directory that only matter while the container runs.
-const OF_A_RUN: [&str; 6] = [
+const OF_A_RUN: [&str; 7] = [
     MONITOR,
+    NETWORKS,
     "config.json",
     "attach.sock",
     monitor::HEALTH,
@@ -53,6 +55,7 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
         }
         Err(error) => return Err(failed(error)),
     }
+    networking::release(paths, id, charge.directory().join(MONITOR).exists())?;
     free_id_range(paths, charge, id)?;
     for document in OF_A_RUN {
         store::remove_tree(&charge.directory().join(document))?;

@@ -10,6 +10,7 @@ use monitor::Notice;
 use super::charge::Charge;
 use super::find::{self, RECORD};
 use super::launch::{self, MONITOR};
+use super::networking::Furnisher;
 use super::recover;
 use super::restarts::{self, RestartPolicy, Restarts, stopped_mark};
 use crate::events::{Event, note};
@@ -66,9 +67,10 @@ fn lives(
     };
     let mut plan = restarts::Plan::new();
     let mut starter = Some(starter);
+    let furnisher = Furnisher::new(charge.directory());
     loop {
         let is_first = starter.is_some();
-        let mut ended = monitor::run(config, starter.take(), &|notice| {
+        let mut ended = monitor::run(config, starter.take(), Some(&furnisher), &|notice| {
             witness(paths, &config.id, notice);
         })
         .map_err(failed)?;

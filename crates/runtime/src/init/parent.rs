@@ -13,6 +13,7 @@ use super::child::Init;
 use super::id_mapped::UserNamespaces;
 use super::protocol::{self, FromInit, FromParent, hear_init, tell_init};
 use crate::cgroup::{Cgroup, Unit};
+use crate::create::Furnisher;
 use crate::error::{Doing, Error, Fault};
 use crate::intel_rdt::Group;
 use crate::net_devices::{self, Moved};
@@ -45,6 +46,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) fifo: Option<&'a OwnedFd>,
     /// Score of the out-of-memory killer.
     pub(crate) oom_score_adj: Option<i32>,
+    /// Who has something to do while init builds its root.
+    pub(crate) furnisher: Option<&'a dyn Furnisher>,
 }
 
 impl<'a> Launch<'a> {
@@ -58,6 +61,7 @@ impl<'a> Launch<'a> {
             attach_to: None,
             fifo: None,
             oom_score_adj: None,
+            furnisher: None,
         }
     }
 }
@@ -87,6 +91,7 @@ impl Launch<'_> {
         let filter = self.plan.seccomp.as_ref();
         let outcome = self
             .furnish(&mut waiting)
+            .and_then(|()| self.furnish_from_outside(waiting.process.pid))
             .and_then(|()| waiting.listen(FromInitEnd::Ready, Some(hooks), filter))
             .and_then(|()| Ok(self.plan.scheduling.apply(waiting.process.pid)?));
         if outcome.is_err() {
@@ -246,6 +251,12 @@ impl Launch<'_> {
         let sources = mounts.into_iter().flat_map(|detached| detached.sources);
         waiting.process.sources.extend(sources);
         Ok(())
+    }
+
+    /// What the caller of the runtime does for the container.
+    fn furnish_from_outside(&self, pid: Pid) -> Result<(), Error> {
+        let done = self.furnisher.map_or(Ok(()), |caller| caller.furnish(pid));
+        done.map_err(|source| Error::Furnisher { source })
     }
 
     /// The maps of init's user namespace: those just written, or those of a namespace it joins.

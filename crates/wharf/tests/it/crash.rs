@@ -53,7 +53,7 @@ fn what_should_run_is_started_after_its_monitor_is_lost_and_nothing_else() {
 }
 
 /// The monitor of a container: the parent of its process.
-fn monitor_of(wharf: &Wharf, name: &str) -> Pid {
+pub(crate) fn monitor_of(wharf: &Wharf, name: &str) -> Pid {
     let pid = wharf.inspect(name, "/State/Pid");
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();

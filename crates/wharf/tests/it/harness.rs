@@ -10,6 +10,8 @@ pub(crate) struct Wharf {
     root: tempfile::TempDir,
     /// Whom the program runs as; the caller without.
     user: Option<u32>,
+    /// The network namespace that is its machine's; the caller's without.
+    network: Option<PathBuf>,
 }
 
 /// How a command went.
@@ -46,7 +48,15 @@ impl Wharf {
         Self {
             root: builder.prefix("wharf-test-").tempdir().unwrap(),
             user,
+            network: None,
         }
+    }
+
+    /// An installation on a machine with this network.
+    pub(crate) fn in_network(namespace: PathBuf) -> Self {
+        let mut wharf = Self::new();
+        wharf.network = Some(namespace);
+        wharf
     }
 
     /// An installation of an ordinary user, who needs a copy of the program where it can be read.
@@ -79,9 +89,18 @@ impl Wharf {
 
     /// The program with global options, ready for a verb.
     pub(crate) fn command(&self) -> Command {
-        let mut command = match self.user {
-            None => Command::new(program()),
-            Some(user) => {
+        let mut command = match (self.user, &self.network) {
+            (None, None) => Command::new(program()),
+            (None, Some(namespace)) => {
+                let mut command = Command::new("nsenter");
+                let namespace = namespace.display();
+                command
+                    .arg(format!("--net={namespace}"))
+                    .arg("--")
+                    .arg(program());
+                command
+            }
+            (Some(user), _) => {
                 let mut command = Command::new(self.path("wharf"));
                 command.uid(user).gid(user);
                 command
@@ -175,6 +194,11 @@ impl Wharf {
         self.wait_for_sweepers();
         for directory in ["run/containers", "run/ids", "data/containers", "data/names"] {
             assert_eq!(self.entries(directory), [""; 0], "{directory}");
+        }
+        for network in self.entries("run/networks") {
+            let mut leases = self.entries(&format!("run/networks/{network}"));
+            leases.retain(|lease| lease.parse::<std::net::IpAddr>().is_ok());
+            assert_eq!(leases, [""; 0], "leases of {network}");
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         let root = self.root.path().to_str().unwrap();

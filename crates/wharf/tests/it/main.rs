@@ -30,6 +30,7 @@ mod look;
 mod mounts;
 mod namespaces;
 mod net_devices;
+mod network;
 mod oci;
 mod oci_checkpoint;
 mod oci_descriptors;

@@ -87,6 +87,7 @@ pub(super) fn request<'a>(
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),
         cgroup_manager: &global.cgroup_manager,
+        furnisher: None,
     }
 }
 

@@ -1,0 +1,151 @@
+//! `network connect` and `disconnect`: other networks for a container, also for one that runs.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use store::{Durability, Lock};
+
+use super::config::{NetworkWish, Sharing};
+use super::live::look;
+use super::networking::{Connection, NETWORKS, check_wish, connections, has_way_out};
+use super::record::Record;
+use crate::networks;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Connects a container to one more network.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] when it is connected; whatever is wrong with the wish.
+    pub fn connect(&self, name: &str, mut wish: NetworkWish) -> Result<(), Error> {
+        self.require_networks()?;
+        let network = self.network(&wish.network)?;
+        wish.network.clone_from(&network.name);
+        check_wish(&network, &wish)?;
+        let (record, _lock) = self.lock_connections(name)?;
+        if record
+            .config
+            .networks
+            .iter()
+            .any(|other| other.network == wish.network)
+        {
+            return Err(Error::Connection {
+                container: record.name,
+                state: "is connected already to",
+                name: network.name,
+            });
+        }
+        if let Some(namespace) = self.network_namespace(&record)? {
+            let mut all = connections(&self.paths, &record.id)?;
+            let number = free_number(&all);
+            let connection = self.lease(&record, &wish, &network, number, !has_way_out(&all))?;
+            let endpoint = connection.endpoint.clone();
+            all.push(connection);
+            let connected = self.write_connections(&record, &all).and_then(|()| {
+                let endpoints = std::slice::from_ref(&endpoint);
+                let connected = network::connect(endpoints, namespace.as_fd());
+                connected.map_err(|error| Error::of_network(&network.name, error))
+            });
+            if let Err(error) = connected {
+                all.pop();
+                // The first error is the one to tell.
+                let _ = self.write_connections(&record, &all);
+                let _ = networks::free(&self.paths, &endpoint, &record.id);
+                return Err(error);
+            }
+        }
+        self.change(&record, |record| {
+            record.config.networks.push(wish);
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Takes a container off a network; `force` also when the record does not say that it is
+    /// connected.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] when it is not connected.
+    pub fn disconnect(&self, network: &str, name: &str, force: bool) -> Result<(), Error> {
+        let network = self.network(network)?;
+        let (record, _lock) = self.lock_connections(name)?;
+        let mut all = connections(&self.paths, &record.id)?;
+        let is_this = |connection: &Connection| connection.endpoint.network.id == network.id();
+        let at = all.iter().position(is_this);
+        let is_wished = record
+            .config
+            .networks
+            .iter()
+            .any(|wish| wish.network == network.name);
+        if at.is_none() && !is_wished && !force {
+            return Err(Error::Connection {
+                container: record.name,
+                state: "is not connected to",
+                name: network.name,
+            });
+        }
+        if let Some(at) = at {
+            let connection = all.remove(at);
+            let failed = |error| Error::of_network(&network.name, error);
+            network::disconnect(&connection.endpoint).map_err(failed)?;
+            self.write_connections(&record, &all)?;
+            networks::free(&self.paths, &connection.endpoint, &record.id)?;
+        }
+        self.change(&record, |record| {
+            record
+                .config
+                .networks
+                .retain(|wish| wish.network != network.name);
+            if record.config.networks.is_empty() {
+                // The default one is only for those that never had any.
+                record.config.namespaces.network = Sharing::Private;
+            }
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Finds a container with networks of its own, which nobody else changes meanwhile.
+    fn lock_connections(&self, name: &str) -> Result<(Record, Lock), Error> {
+        let record = self.find(name)?;
+        let sharing = &record.config.namespaces.network;
+        if !matches!(sharing, Sharing::Default | Sharing::Private) {
+            return Err(Error::Invalid {
+                what: "network",
+                why: format!("container {} has the network of {sharing}", record.name),
+            });
+        }
+        let lock = crate::claim::lock(&self.paths.networks())?;
+        // It may have changed before it was locked.
+        Ok((self.find(&record.id)?, lock))
+    }
+
+    /// The network namespace of a container, if it runs.
+    fn network_namespace(&self, record: &Record) -> Result<Option<OwnedFd>, Error> {
+        let Some(pid) = look(&self.paths, record)?.pid else {
+            return Ok(None);
+        };
+        let path = format!("/proc/{pid}/ns/net");
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&path, flags, Mode::empty());
+        let namespace = opened.map_err(|errno| Error::io("opening", path.as_ref(), errno))?;
+        // The pid may have become somebody else's before it was opened.
+        Ok(Some(namespace)
+            .filter(|_| look(&self.paths, record).is_ok_and(|live| live.pid == Some(pid))))
+    }
+
+    fn write_connections(&self, record: &Record, all: &[Connection]) -> Result<(), Error> {
+        let path = self.paths.run_dir(&record.id).join(NETWORKS);
+        Ok(store::write_json(&path, &all, Durability::Boot)?)
+    }
+}
+
+/// The first number that no device of the container has.
+fn free_number(all: &[Connection]) -> usize {
+    let is_taken = |number: usize| {
+        let name = format!("eth{number}");
+        all.iter()
+            .any(|connection| connection.endpoint.interface == name)
+    };
+    (0..).find(|number| !is_taken(*number)).unwrap_or(all.len())
+}

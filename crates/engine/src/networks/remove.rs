@@ -1,0 +1,57 @@
+//! Removing networks that nobody is connected to.
+
+use std::path::Path;
+
+use network::{holders, remove_bridge};
+
+use super::network::{self as record, NetworkRecord};
+use crate::claim::lock;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Removes a network and its bridge.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNetwork`]; [`Error::NetworkInUse`] names a container that is connected.
+    pub fn remove_network(&self, name: &str) -> Result<NetworkRecord, Error> {
+        let network = self.network(name)?;
+        if network.is_predefined() {
+            return Err(Error::Invalid {
+                what: "network",
+                why: format!("{} is always there and cannot be removed", network.name),
+            });
+        }
+        let _making = lock(&self.paths.networks())?;
+        let leases = self.paths.leases(network.id());
+        if leases.is_dir() {
+            // Nobody is connected from here on.
+            let _lock = lock(&leases)?;
+            self.check_unused(&network, &leases)?;
+            self.forget_network(&network)?;
+        } else {
+            self.forget_network(&network)?;
+        }
+        store::remove_tree(&leases)?;
+        Ok(network)
+    }
+
+    fn check_unused(&self, network: &NetworkRecord, leases: &Path) -> Result<(), Error> {
+        let is_alive = |id: &str| self.paths.run_dir(id).symlink_metadata().is_ok();
+        match holders(leases).into_iter().find(|(_, id)| is_alive(id)) {
+            Some((_, id)) => Err(Error::NetworkInUse {
+                name: network.name.clone(),
+                container: self.find(&id).map_or(id, |record| record.name),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The bridge goes first: whoever is interrupted can do it again.
+    fn forget_network(&self, network: &NetworkRecord) -> Result<(), Error> {
+        remove_bridge(&network.network.bridge)?;
+        Ok(store::remove_tree(&record::path(
+            &self.paths,
+            &network.name,
+        ))?)
+    }
+}

@@ -1,0 +1,29 @@
+//! Networks as the kernel makes them: bridges, veth pairs, addresses and routes, spoken over
+//! netlink. It knows neither containers nor images: a network is a bridge and its subnets, and who
+//! is connected is a network namespace with an id. Which network a user means, and who uses it, is
+//! the engine's business.
+//!
+//! Netlink messages are written and read by the rust-netlink project's crates; the socket, which
+//! waits in place, is ours (`netlink/`).
+
+mod address;
+mod bridge;
+mod error;
+mod ipam;
+mod mac;
+mod model;
+mod netlink;
+mod netns;
+mod pools;
+mod probe;
+mod veth;
+
+pub use address::check_gateway;
+pub use bridge::{bridge_name, remove_bridge};
+pub use error::Error;
+pub use ipam::{Leases, free, holders};
+pub use mac::{of_address as mac_of, parse as parse_mac, text as mac_text};
+pub use model::{Endpoint, Network, Subnet};
+pub use pools::{choose_ipv4, choose_ipv6, overlap, routed};
+pub use probe::may_configure;
+pub use veth::{connect, disconnect, host_interface};

@@ -1,0 +1,8 @@
+//! Netlink: one socket that waits in place for its answers (`socket.rs`), and the messages of
+//! rtnetlink that this crate needs (`route.rs`). What is done with them is in the rooms beside.
+
+mod route;
+mod socket;
+
+pub(crate) use route::{Route, link_index, new_link, set_link, up};
+pub(crate) use socket::{CREATE, EXCLUSIVE};

@@ -1,0 +1,72 @@
+//! Several networks of one container, and changing them while it runs.
+
+use super::machine::{Machine, address, reaches, sleeper};
+
+#[test]
+fn a_container_can_be_in_several_networks_and_come_and_go() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    for name in ["front", "back", "other"] {
+        wharf.ok(&["network", "create", name]);
+    }
+    sleeper(
+        &wharf,
+        "web",
+        &["--network", "front", "--network", "name=back,alias=app"],
+    );
+    sleeper(&wharf, "db", &["--network", "back"]);
+    let db = address(&wharf, "db", "back", "IPAddress");
+    assert!(reaches(&wharf, "web", &db));
+    assert_eq!(address(&wharf, "web", "back", "Gateway"), "");
+    wharf.ok(&["network", "disconnect", "back", "web"]);
+    assert!(!wharf.ok(&["exec", "web", "ip", "link"]).contains("eth1"));
+    wharf.ok(&["network", "connect", "--alias", "backend", "back", "web"]);
+    assert!(reaches(&wharf, "web", &db));
+    assert_eq!(
+        wharf.inspect("web", "/NetworkSettings/Networks/back/Aliases/0"),
+        "backend"
+    );
+    let (_, said) = wharf.fails(&["network", "connect", "back", "web"]);
+    assert_eq!(
+        said,
+        "wharf: container web is connected already to the network back"
+    );
+    let (_, said) = wharf.fails(&["network", "disconnect", "other", "web"]);
+    assert_eq!(
+        said,
+        "wharf: container web is not connected to the network other"
+    );
+    let (_, said) = wharf.fails(&["network", "rm", "back"]);
+    assert!(said.contains("network back is used by container"), "{said}");
+    assert_eq!(
+        wharf.ok(&["network", "prune", "-f"]),
+        "Deleted Networks:\nother"
+    );
+    // One that does not run is told with its next start.
+    wharf.ok(&["stop", "-t", "0", "web"]);
+    wharf.ok(&["network", "disconnect", "front", "web"]);
+    wharf.ok(&["start", "web"]);
+    assert!(reaches(&wharf, "web", &db));
+    assert_eq!(
+        wharf.ok(&["exec", "web", "ls", "/sys/class/net"]),
+        "eth0\nlo"
+    );
+}
+
+#[test]
+fn a_removed_network_leaves_no_bridge() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    let id = wharf.ok(&["network", "create", "web"]);
+    wharf.ok(&["run", "--rm", "--network", "web", "host", "true"]);
+    let bridge = format!("wb{}", &id[..12]);
+    assert!(machine.ok("ip", &["link"]).contains(&bridge));
+    assert_eq!(wharf.ok(&["network", "rm", "web"]), "web");
+    assert!(!machine.ok("ip", &["link"]).contains("wb"));
+    let (_, said) = wharf.fails(&["run", "--rm", "--network", "web", "host", "true"]);
+    assert_eq!(said, "wharf: no such network: web");
+}

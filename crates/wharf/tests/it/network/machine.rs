@@ -1,0 +1,99 @@
+//! A machine with a network of its own: a network namespace that a sleeping process holds.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::harness::{Outcome, Wharf, is_root};
+
+/// The machine; its namespace goes with it.
+pub(super) struct Machine {
+    holder: Child,
+}
+
+impl Machine {
+    /// Makes one, with `lo` up; `None`, which is said, when the caller may not.
+    pub(super) fn new() -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let mut holder = Command::new("unshare");
+        holder.args(["--net", "sh", "-c", "echo made; exec sleep infinity"]);
+        let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+        // The namespace is there as soon as the first line is.
+        let mut line = String::new();
+        let stdout = holder.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+        let machine = Self { holder };
+        machine.ok("ip", &["link", "set", "lo", "up"]);
+        Some(machine)
+    }
+
+    /// An installation on it. It must go before the machine does.
+    pub(super) fn wharf(&self) -> Wharf {
+        Wharf::in_network(self.namespace())
+    }
+
+    /// Its network namespace.
+    pub(super) fn namespace(&self) -> PathBuf {
+        format!("/proc/{}/ns/net", self.holder.id()).into()
+    }
+
+    /// A program on it, ready to be run.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.namespace().display()));
+        command.arg("--").arg(program);
+        command
+    }
+
+    /// Runs a program on it.
+    pub(super) fn run(&self, program: &str, words: &[&str]) -> Outcome {
+        self.command(program).args(words).output().unwrap().into()
+    }
+
+    /// Runs a program on it that must succeed; gives back its output.
+    pub(super) fn ok(&self, program: &str, words: &[&str]) -> String {
+        let outcome = self.run(program, words);
+        assert_eq!(outcome.code, 0, "{program} {words:?}: {outcome:?}");
+        outcome.stdout
+    }
+
+    /// Whether an address answers.
+    pub(super) fn reaches(&self, address: &str) -> bool {
+        self.run("busybox", &["ping", "-c1", "-W20", address]).code == 0
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// Whether an address answers a container.
+pub(super) fn reaches(wharf: &Wharf, from: &str, address: &str) -> bool {
+    wharf
+        .run(&["exec", from, "busybox", "ping", "-c1", "-W20", address])
+        .code
+        == 0
+}
+
+/// Whether an address does not answer a container; what does, does so at once.
+pub(super) fn is_shut(wharf: &Wharf, from: &str, address: &str) -> bool {
+    let ping = ["busybox", "ping", "-c2", "-W2", address];
+    wharf.run(&[&["exec", from][..], &ping].concat()).code == 1
+}
+
+/// The address of a container in a network, by the key of `inspect`.
+pub(super) fn address(wharf: &Wharf, name: &str, network: &str, key: &str) -> String {
+    let pointer = format!("/NetworkSettings/Networks/{network}/{key}");
+    wharf.inspect(name, &pointer).as_str().unwrap().to_owned()
+}
+
+/// Runs a container in the background that sleeps, with further flags.
+pub(super) fn sleeper(wharf: &Wharf, name: &str, flags: &[&str]) {
+    let words = ["run", "-d", "--name", name];
+    let words = [&words[..], flags, &["host", "sleep", "1000"]].concat();
+    wharf.ok(&words);
+}

@@ -1,0 +1,8 @@
+//! Networks. Each test's machine is a network namespace of its own (`machine.rs`), so that nothing
+//! of the real machine's network is touched.
+
+mod bad_input;
+mod bridge;
+mod connect;
+mod crash;
+mod machine;
