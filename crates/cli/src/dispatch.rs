@@ -132,6 +132,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "ps" => with(verb, words, |args| ps::ps(args, context)),
         "logs" => with(verb, words, |args| logs::logs(args, context)),
         "exec" => with(verb, words, |args| exec::exec(args, context)),
+        "cp" => with(verb, words, |args| cp::cp(&args, context)),
         "events" => with(verb, words, |args| events::events(&args, context)),
         "attach" => with(verb, words, |args| attach::attach(args, context)),
         "inspect" => with(verb, words, |args| inspect::inspect(args, context)),

@@ -40,6 +40,7 @@ Containers:
   rename    Give a container another name
   port      List published ports
   rm        Remove containers
+  cp        Copy files between a container and the host
   diff      Show what a container changed
   commit    Make an image of what a container wrote
   export    Write a container's files to an archive
@@ -122,6 +123,7 @@ fn command(verb: &str) -> Option<clap::Command> {
         "ps" => ps::Args::command(),
         "logs" => logs::Args::command(),
         "exec" => exec::Args::command(),
+        "cp" => cp::Args::command(),
         "events" => events::Args::command(),
         "attach" => attach::Args::command(),
         "inspect" => inspect::Args::command(),

@@ -18,6 +18,12 @@ pub enum Error {
         /// As asked for.
         name: String,
     },
+    /// A file that was asked for does not exist.
+    #[error("no such file or directory: {path}")]
+    NoSuchFile {
+        /// As asked for, `CONTAINER:` before it if it is a container's.
+        path: String,
+    },
     /// No volume has this name.
     #[error("no such volume: {name}")]
     NoSuchVolume {
@@ -201,7 +207,8 @@ impl Error {
         match self {
             Self::NoSuchContainer { .. }
             | Self::NoSuchVolume { .. }
-            | Self::NoSuchNetwork { .. } => Kind::NotFound,
+            | Self::NoSuchNetwork { .. }
+            | Self::NoSuchFile { .. } => Kind::NotFound,
             Self::VolumeInUse { .. }
             | Self::NetworkInUse { .. }
             | Self::Connection { .. }

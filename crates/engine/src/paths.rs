@@ -88,6 +88,12 @@ impl Paths {
         self.run.join("events.jsonl")
     }
 
+    /// Where the roots of containers are put together that do not run, each in a mount namespace
+    /// of its own.
+    pub(crate) fn view(&self) -> PathBuf {
+        self.run.join("mnt")
+    }
+
     /// The id of the boot in which the run root was made.
     pub(crate) fn boot(&self) -> PathBuf {
         self.run.join("boot")

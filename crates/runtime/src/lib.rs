@@ -66,6 +66,7 @@ pub use pause::{pause, resume};
 pub use plan::SIGNALS_BLOCKED;
 pub use process::{Exit, Process};
 pub use restore::restore;
+pub use rootfs::view::{Shown, ShownAt, isolate, view};
 pub use start::start;
 pub use state::{inspect, list, processes, state};
 pub use stdio::Stdio;

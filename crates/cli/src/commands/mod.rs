@@ -4,6 +4,7 @@ pub(crate) mod attach;
 pub(crate) mod chroot;
 pub(crate) mod commit;
 pub(crate) mod completion;
+pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod debug;
 pub(crate) mod diff;

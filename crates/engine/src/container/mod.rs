@@ -7,6 +7,7 @@ mod change;
 mod charge;
 mod config;
 mod connect;
+mod copy;
 mod create;
 mod debug;
 mod devices;
@@ -58,6 +59,7 @@ pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, NetworkWish,
     Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
+pub use copy::{Copied, CopyOptions, Meter};
 pub use enter::EnterConfig;
 pub use exec::{Exec, ExecConfig, ExecSession};
 pub use explain::{

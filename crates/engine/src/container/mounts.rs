@@ -84,12 +84,7 @@ impl Wanted<'_> {
     }
 
     fn overlay(&self, overlay: &Overlay) -> Mount {
-        let lower: Vec<String> = overlay.lower.iter().map(|layer| escaped(layer)).collect();
-        let mut options = vec![
-            format!("lowerdir={}", lower.join(":")),
-            format!("upperdir={}", overlay.writable.join("upper").display()),
-            format!("workdir={}", overlay.writable.join("work").display()),
-        ];
+        let mut options = directories_of(overlay);
         if self.idmap() {
             options.push("idmap".to_owned());
         } else if !self.host.may_mount() {
@@ -228,6 +223,16 @@ fn bind(source: impl AsRef<Path>, target: impl AsRef<Path>, options: &[&str]) ->
 }
 
 /// A path in a list that is separated by colons, as overlayfs reads it.
+/// The options that name an overlay's directories.
+pub(super) fn directories_of(overlay: &Overlay) -> Vec<String> {
+    let lower: Vec<String> = overlay.lower.iter().map(|layer| escaped(layer)).collect();
+    vec![
+        format!("lowerdir={}", lower.join(":")),
+        format!("upperdir={}", overlay.writable.join("upper").display()),
+        format!("workdir={}", overlay.writable.join("work").display()),
+    ]
+}
+
 fn escaped(path: &Path) -> String {
     path.display()
         .to_string()

@@ -48,6 +48,8 @@ pub enum Operation {
     Top,
     /// Use its namespaces.
     Enter,
+    /// Copy files.
+    Copy,
 }
 
 /// What the table says.
@@ -65,13 +67,14 @@ impl Status {
     /// Whether `operation` is legal in this status.
     pub(crate) fn judge(self, operation: Operation) -> Verdict {
         use Operation::{
-            Attach, Enter, Exec, Kill, Pause, Remove, Start, Stats, Stop, Top, Unpause,
+            Attach, Copy, Enter, Exec, Kill, Pause, Remove, Start, Stats, Stop, Top, Unpause,
         };
         use Status::{Created, Exited, Paused, Restarting, Running};
         match (operation, self) {
             (Start | Remove, Created | Exited)
             | (Stop | Kill | Attach | Stats | Top | Enter, Running | Paused)
             | (Exec | Pause, Running)
+            | (Copy, Created | Running | Paused | Exited)
             | (Stop, Restarting)
             | (Unpause, Paused) => Verdict::Go,
             (Start, Running | Restarting) | (Stop, Created | Exited) => Verdict::Nothing,
@@ -80,7 +83,7 @@ impl Status {
             | (Exec | Pause, Created | Paused | Exited)
             | (Unpause, Running)
             | (Remove, Running | Paused | Restarting)
-            | (Kill | Attach | Exec | Pause | Unpause | Stats | Top | Enter, Restarting) => {
+            | (Kill | Attach | Exec | Pause | Unpause | Stats | Top | Enter | Copy, Restarting) => {
                 Verdict::Conflict
             }
         }
@@ -145,6 +148,7 @@ impl fmt::Display for Operation {
             Self::Stats => "show what is used by",
             Self::Top => "show the processes of",
             Self::Enter => "enter",
+            Self::Copy => "copy files of",
         })
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod mounts;
 pub(crate) mod options;
 mod overlay;
 pub(crate) mod pivot_root;
+pub(crate) mod view;
 
 pub(crate) use build::Root;
 pub(crate) use masked_paths::mask;

@@ -12,6 +12,7 @@ mod bad_input;
 mod bad_registry;
 mod bundle;
 mod config;
+mod cp;
 mod crash;
 mod devices;
 mod durability;

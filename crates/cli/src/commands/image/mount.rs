@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags};
-use sys::clone::Namespaces;
+use rustix::mount::MountFlags;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -43,7 +42,7 @@ pub(crate) fn mount(args: &Args, context: &Context) -> Result<i32, Failure> {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(failed("making a place for", errno)),
     }
-    isolate().map_err(|errno| failed("making a namespace for", errno))?;
+    runtime::isolate().map_err(Failure::of_run)?;
     stack(&layers, &place).map_err(|errno| failed("mounting", errno))?;
     let shell = context.variable("SHELL").unwrap_or("/bin/sh").to_owned();
     let (program, arguments) = match args.command.split_first() {
@@ -64,25 +63,6 @@ pub(crate) fn mount(args: &Args, context: &Context) -> Result<i32, Failure> {
     })?;
     let by_signal = status.signal().map(|signal| 128 + signal);
     Ok(status.code().or(by_signal).unwrap_or(125))
-}
-
-/// Leaves the host's mounts, and for an ordinary user its ids, behind.
-fn isolate() -> Result<(), Errno> {
-    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    if !uid.is_root() {
-        sys::unshare::unshare(Namespaces::USER | Namespaces::MNT)?;
-        let write = |name: &str, text: String| {
-            let written = std::fs::write(format!("/proc/self/{name}"), text);
-            written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        };
-        write("setgroups", "deny".to_owned())?;
-        write("uid_map", format!("0 {} 1", uid.as_raw()))?;
-        write("gid_map", format!("0 {} 1", gid.as_raw()))?;
-    } else {
-        sys::unshare::unshare(Namespaces::MNT)?;
-    }
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", private)
 }
 
 /// Mounts layers, the topmost first, on each other.
