@@ -180,6 +180,8 @@ fn begin(
         console_socket: None,
         cgroup_manager: &config.cgroup_manager,
         furnisher,
+        notify: false,
+        trace: runtime::Trace::default(),
     })?;
     let process = created.start()?;
     let started_at = now_rfc3339();

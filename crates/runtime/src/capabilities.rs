@@ -236,7 +236,20 @@ pub fn warnings(process: &spec::runtime::Process) -> Vec<String> {
     ];
     let told = clauses.into_iter().filter(|(names, _)| !names.is_empty());
     told.map(|(names, clause)| format!("{clause}: {}", names.join(", ")))
+        .chain(not_ambient(wanted))
         .collect()
+}
+
+/// An ambient capability is one that is permitted and inheritable, too; the first words are runc's.
+fn not_ambient(wanted: &spec::runtime::Capabilities) -> impl Iterator<Item = String> {
+    let is_in = |set: &[String], name: &String| set.iter().any(|other| parse(other) == parse(name));
+    let alone = wanted.ambient.iter().filter(move |name| {
+        parse(name).is_some()
+            && !(is_in(&wanted.permitted, name) && is_in(&wanted.inheritable, name))
+    });
+    alone.map(|name| {
+        format!("can't raise ambient capability {name}: it must be permitted and inheritable, too")
+    })
 }
 
 #[cfg(test)]

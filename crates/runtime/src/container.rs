@@ -18,6 +18,7 @@ use store::Durability;
 use crate::cgroup::{Cgroup, Paths, Unit};
 use crate::error::Error;
 use crate::intel_rdt;
+use crate::rootfs::on_host::RootOnHost;
 use crate::status::Operation;
 use spec::state::Status;
 
@@ -62,6 +63,12 @@ pub struct Record {
     /// Whether its programs have the session keyring of its maker.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_new_keyring: bool,
+    /// Whether it has no process to start: the configuration names none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub processless: bool,
+    /// Its root on the host, if it has no mount namespace of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) root_on_host: Option<RootOnHost>,
     /// Its group of Intel's Resource Director Technology, if it asked for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intel_rdt: Option<intel_rdt::Group>,

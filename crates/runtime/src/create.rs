@@ -14,8 +14,10 @@ use crate::init::holder::Holder;
 use crate::init::parent::{Launch, Waiting};
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::rootfs::on_host::RootOnHost;
 use crate::stdio::Stdio;
-use crate::{handover, hooks, intel_rdt};
+use crate::trace::Trace;
+use crate::{handover, hooks, intel_rdt, notify};
 use spec::state::Status;
 
 /// What `create` needs to know beside the bundle.
@@ -47,6 +49,8 @@ pub struct Request<'a> {
     pub preserve_fds: u32,
     /// How many of these are sockets that the program is told of in `LISTEN_FDS`; they come first.
     pub listen_fds: u32,
+    /// The program gets a socket to tell that it is ready ([`crate::NotifySocket`]).
+    pub notify: bool,
     /// A listening unix socket that gets the master of the terminal.
     pub console_socket: Option<&'a Path>,
     /// A listening unix socket that gets a pidfd of init.
@@ -55,6 +59,8 @@ pub struct Request<'a> {
     pub cgroup_manager: &'a Manager,
     /// Gives the container's namespaces what only the caller knows how to, as a network.
     pub furnisher: Option<&'a dyn Furnisher>,
+    /// Who is told of the steps.
+    pub trace: Trace<'a>,
 }
 
 /// Whoever has something to do in a container's namespaces before its program is executed: while
@@ -69,12 +75,12 @@ pub trait Furnisher: std::fmt::Debug {
 
 /// A created container whose init is a child of the caller.
 #[derive(Debug)]
-pub struct Created {
+pub struct Created<'a> {
     container: Container,
-    waiting: Waiting,
+    waiting: Waiting<'a>,
 }
 
-impl Created {
+impl Created<'_> {
     /// Init's id.
     pub fn pid(&self) -> Pid {
         self.waiting.process.pid
@@ -110,10 +116,19 @@ impl Created {
 ///
 /// # Errors
 /// Anything that [`Error`] names.
-pub fn create(request: Request<'_>) -> Result<Created, Error> {
+pub fn create(mut request: Request<'_>) -> Result<Created<'_>, Error> {
+    check_terminal(&request, &request.config)?;
+    let mut container = claim(&request, &request.config)?;
+    if request.config.process.is_none() {
+        request.config.process = Some(nothing_to_run());
+    }
+    if request.notify
+        && let Err(fault) = notify::furnish(&container, &mut request.config)
+    {
+        undo(&container, !request.adopt);
+        return Err(fault.into());
+    }
     let config = &request.config;
-    check_terminal(&request, config)?;
-    let mut container = claim(&request, config)?;
     match build(&request, config, &mut container) {
         Ok(waiting) => Ok(Created { container, waiting }),
         Err(error) => {
@@ -127,11 +142,23 @@ pub fn create(request: Request<'_>) -> Result<Created, Error> {
     }
 }
 
+/// What init is made as when the configuration has no process: it waits for a start that
+/// [`crate::start`] refuses.
+fn nothing_to_run() -> spec::runtime::Process {
+    spec::runtime::Process {
+        cwd: "/".into(),
+        ..Default::default()
+    }
+}
+
 fn check_terminal(request: &Request<'_>, config: &Config) -> Result<(), Error> {
-    let terminal = config
-        .process
-        .as_ref()
-        .is_some_and(|process| process.terminal);
+    let Some(process) = &config.process else {
+        return match request.start_later {
+            true => Ok(()),
+            false => Err(Error::without_process()),
+        };
+    };
+    let terminal = process.terminal;
     let why = match (terminal, request.console_socket, request.start_later) {
         (true, None, true) => "cannot allocate tty if detached without --console-socket",
         (false, Some(_), _) => "a console socket needs process.terminal to be true",
@@ -195,6 +222,8 @@ pub(crate) fn claim(request: &Request<'_>, config: &Config) -> Result<Container,
             .linux
             .as_ref()
             .is_some_and(|linux| linux.makes(NamespaceType::Pid)),
+        processless: config.process.is_none(),
+        root_on_host: None,
         intel_rdt: None,
         cgroup: None,
         unit: None,
@@ -206,11 +235,11 @@ fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-fn build(
-    request: &Request<'_>,
+fn build<'a>(
+    request: &Request<'a>,
     config: &Config,
     container: &mut Container,
-) -> Result<Waiting, Error> {
+) -> Result<Waiting<'a>, Error> {
     let (cgroup, holder) = make_cgroup(request, config, container)?;
     let linux = config.linux.as_ref();
     if let Some(wanted) = linux.and_then(|linux| linux.intel_rdt.as_ref()) {
@@ -229,6 +258,10 @@ pub(crate) fn make_cgroup(
     container: &mut Container,
 ) -> Result<(Option<Cgroup>, Option<Holder>), Error> {
     let bus = match request.cgroup_manager {
+        Manager::Disabled => {
+            cgroup::refuse_limits(config).map_err(Error::Cgroup)?;
+            return Ok((None, None));
+        }
         Manager::Cgroupfs => None,
         Manager::Systemd(bus) => Some((bus, Holder::start()?)),
     };
@@ -240,12 +273,12 @@ pub(crate) fn make_cgroup(
     Ok((cgroup, bus.map(|(_, holder)| holder)))
 }
 
-fn launch(
-    request: &Request<'_>,
+fn launch<'a>(
+    request: &Request<'a>,
     config: &Config,
     container: &mut Container,
     cgroup: Option<&Cgroup>,
-) -> Result<Waiting, Error> {
+) -> Result<Waiting<'a>, Error> {
     let record = container.record.clone();
     // What hooks are told: they run once the environment is made.
     let state = container.state_as(Status::Created);
@@ -262,6 +295,8 @@ fn launch(
         )?
     };
     plan.tell_of_listening(request.listen_fds);
+    let root = plan.container.as_ref().and_then(|c| c.root.on_host());
+    container.record.root_on_host = root.map(RootOnHost::before).transpose()?;
     let fifo = request
         .start_later
         .then(|| make_fifo(container))
@@ -275,6 +310,7 @@ fn launch(
         fifo: fifo.as_ref(),
         oom_score_adj: plan.process.oom_score_adj,
         furnisher: request.furnisher,
+        trace: request.trace,
     };
     let mut waiting = launch.run(|pid| {
         container.record.pid = pid.as_raw_pid();
@@ -294,9 +330,16 @@ fn launch(
 }
 
 /// Writes the facts down and hands the terminal out.
-fn keep(request: &Request<'_>, container: &mut Container, waiting: &Waiting) -> Result<(), Error> {
+fn keep(
+    request: &Request<'_>,
+    container: &mut Container,
+    waiting: &Waiting<'_>,
+) -> Result<(), Error> {
     let pid = waiting.process.pid;
     container.record.pid = pid.as_raw_pid();
+    if let Some(root) = &mut container.record.root_on_host {
+        root.note()?;
+    }
     container.record.start_time =
         sys::proc::start_time(pid).doing(|| "reading init's start time".to_owned())?;
     container.save()?;
@@ -319,6 +362,9 @@ fn make_fifo(container: &Container) -> Result<OwnedFd, Error> {
 pub(crate) fn undo(container: &Container, remove_directory: bool) {
     // What cannot be removed now is found by its id later.
     let _ = container.remove_cgroup();
+    if let Some(root) = &container.record.root_on_host {
+        let _ = root.remove();
+    }
     if let Some(group) = &container.record.intel_rdt {
         group.remove();
     }

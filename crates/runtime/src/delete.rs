@@ -52,7 +52,11 @@ fn remove(container: &Container) -> Result<(), Error> {
     if let Some(group) = &container.record.intel_rdt {
         group.remove();
     }
-    container.remove_cgroup().map_err(Error::Cgroup)
+    container.remove_cgroup().map_err(Error::Cgroup)?;
+    if let Some(root) = &container.record.root_on_host {
+        root.remove()?;
+    }
+    Ok(())
 }
 
 /// Kills init, if it lives, and waits for its end.

@@ -160,6 +160,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// There is nothing to start.
+    pub(crate) fn without_process() -> Self {
+        Self::Invalid {
+            key: "process".to_owned(),
+            why: "a container cannot be started without one".to_owned(),
+        }
+    }
+
     /// A failure of the parent's own part.
     pub(crate) fn parent(doing: impl Into<String>, errno: Errno) -> Self {
         Self::Parent {

@@ -11,9 +11,11 @@ use crate::init::parent::Launch;
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::rootfs::on_host;
 use crate::scheduling::{OwnScheduling, Scheduling};
 use crate::status::Operation;
 use crate::stdio::Stdio;
+use crate::trace::Trace;
 use crate::{handover, seccomp};
 
 /// What `exec` needs to know.
@@ -37,6 +39,8 @@ pub struct ExecRequest<'a> {
     pub cgroups: &'a [SubCgroup],
     /// Go into a paused container too, to wait there until it is resumed.
     pub ignore_paused: bool,
+    /// Who is told of the steps.
+    pub trace: Trace<'a>,
 }
 
 /// Runs a process in a container; it is a child of the caller.
@@ -70,6 +74,10 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
             .unwrap_or_default(),
         preserve_fds: request.preserve_fds,
         keyring: container.keyring(),
+        joins_root: match container.record.root_on_host {
+            Some(_) => Some(on_host::of_process(pid)?),
+            None => None,
+        },
         seccomp: profile
             .map(|profile| seccomp::Filter::of(profile, &state))
             .transpose()
@@ -93,6 +101,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
         fifo: None,
         oom_score_adj: request.process.oom_score_adj,
         furnisher: None,
+        trace: request.trace,
     };
     let mut waiting = launch.run(|_| Ok(()))?;
     let sockets = (request.console_socket, request.pidfd_socket);

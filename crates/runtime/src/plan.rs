@@ -2,6 +2,7 @@
 //! that init needs, before anything on the machine changes. No kernel object is made here.
 
 use std::ffi::CString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -43,6 +44,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) keyring: Option<CString>,
     /// The container to build; `None` joins one that stands already.
     pub(crate) container: Option<Container<'a>>,
+    /// The root directory of a container that is joined and has no mount namespace of its own.
+    pub(crate) joins_root: Option<OwnedFd>,
     /// A program without a container: its rights stay as they are.
     pub(crate) bare: Option<Bare<'a>>,
     /// Whether the process is killed when its parent dies.
@@ -58,7 +61,6 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Container<'a> {
     pub(crate) config: &'a Config,
     pub(crate) root: Root<'a>,
-    pub(crate) no_pivot: bool,
     /// What hooks are told; the pid is filled in where they run.
     pub(crate) state: State,
 }
@@ -81,18 +83,11 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, Error> {
         let process = config.process.as_ref().ok_or_else(|| Error::Invalid {
             key: "process".to_owned(),
-            why: "a container cannot be created without a process".to_owned(),
+            why: "a plan needs one".to_owned(),
         })?;
         let linux = config.linux.as_ref();
         let namespaces =
             Namespaces::resolve(linux.map(|l| l.namespaces.as_slice()).unwrap_or_default())?;
-        if namespaces.is_shared(NamespaceType::Mount) {
-            let why = "a container without a mount namespace of its own would mount on the host";
-            return Err(Error::Invalid {
-                key: "linux.namespaces".into(),
-                why: why.into(),
-            });
-        }
         if let Some(linux) = linux {
             sysctl::check(&linux.sysctl, &namespaces)?;
             net_devices::check(&linux.net_devices, &namespaces)?;
@@ -102,7 +97,18 @@ impl<'a> Plan<'a> {
             .map(|profile| seccomp::Filter::of(profile, &state))
             .transpose()
             .map_err(Error::Seccomp)?;
-        let root = root(config, bundle, &namespaces, cgroup)?;
+        let root = Root {
+            no_pivot,
+            ..root(config, bundle, &namespaces, cgroup)?
+        };
+        if root.shares_mounts && (root.on_host().is_none() || namespaces.has_user()) {
+            let why = "without a mount namespace of its own, a container needs root.path, and no \
+                       user namespace either";
+            return Err(Error::Invalid {
+                key: "linux.namespaces".into(),
+                why: why.into(),
+            });
+        }
         if no_pivot && root.shares() {
             // What is left below the root could be unmounted on the host, too.
             let what = "linux.rootfsPropagation shared without pivot_root".to_owned();
@@ -111,7 +117,6 @@ impl<'a> Plan<'a> {
         let container = Container {
             config,
             root,
-            no_pivot,
             state,
         };
         let id_maps = namespaces
@@ -167,6 +172,7 @@ impl<'a> Plan<'a> {
             seccomp: None,
             keyring: None,
             container: None,
+            joins_root: None,
             bare: None,
             dies_with_parent: false,
             blocks_signals: false,
@@ -182,7 +188,7 @@ fn root<'a>(
     cgroup: Option<&'a Paths>,
 ) -> Result<Root<'a>, Error> {
     let linux = config.linux.as_ref();
-    let mounts = resolve_mounts(config, bundle)?;
+    let mounts = resolve_mounts(config, bundle, namespaces.has_user())?;
     let by_parent = namespaces.has_user() && may_mount();
     for mount in &mounts {
         let is_possible = match &mount.idmap {
@@ -215,6 +221,8 @@ fn root<'a>(
         may_mknod: !namespaces.has_user() && has(CapabilitySet::MKNOD),
         cgroup,
         shares_cgroups: namespaces.is_shared(NamespaceType::Cgroup),
+        no_pivot: false,
+        shares_mounts: namespaces.is_shared(NamespaceType::Mount),
         masked: linux.map(|l| l.masked_paths.as_slice()).unwrap_or_default(),
         readonly_paths: linux
             .map(|l| l.readonly_paths.as_slice())
@@ -224,7 +232,7 @@ fn root<'a>(
 
 /// The mounts with the root's first. A mount whose destination is `/` takes the place of
 /// `root.path`: that is how the engine gives a container an overlay as its root.
-fn resolve_mounts(config: &Config, bundle: &Path) -> Result<Vec<Mount>, Error> {
+fn resolve_mounts(config: &Config, bundle: &Path, has_user: bool) -> Result<Vec<Mount>, Error> {
     let root = config.root.as_ref().map(|root| bundle.join(&root.path));
     let root = root.and_then(|root| root.canonicalize().ok());
     let label = config.linux.as_ref();
@@ -238,6 +246,7 @@ fn resolve_mounts(config: &Config, bundle: &Path) -> Result<Vec<Mount>, Error> {
         bundle,
         rootfs: root.as_deref(),
         label,
+        has_user,
     };
     let mut mounts = config
         .mounts
@@ -290,6 +299,7 @@ fn root_bind(config: &Config, bundle: &Path, found: Option<PathBuf>) -> Result<M
         },
         options: Options::default(),
         idmap: None,
+        keeps_flags: true,
     })
 }
 

@@ -107,6 +107,13 @@ impl Scheduling {
         })
     }
 
+    /// The processors that a new process shall start on, as bits.
+    pub(crate) fn initial_mask(&self) -> Option<u128> {
+        let initial = self.initial.as_ref()?;
+        let set = (0..128).filter(|processor| initial.is_set(*processor));
+        Some(set.fold(0, |mask, processor| mask | 1 << processor))
+    }
+
     /// Runs `clone` on the processors that a new process shall start on.
     pub(crate) fn start_on<T>(&self, clone: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let Some(initial) = &self.initial else {

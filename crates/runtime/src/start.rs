@@ -20,6 +20,9 @@ use crate::status::Operation;
 pub fn start(root: &Path, id: &str) -> Result<(), Error> {
     let container = Container::open(root, id)?;
     container.require(Operation::Start)?;
+    if container.record.processless {
+        return Err(Error::without_process());
+    }
     let path = container.fifo();
     let clause = || format!("starting container {id}");
     let fifo = rustix::fs::open(

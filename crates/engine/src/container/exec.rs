@@ -84,6 +84,7 @@ impl Engine {
             cgroups: &[],
             ignore_paused: false,
             console_socket: None,
+            trace: runtime::Trace::default(),
         };
         let process = runtime::exec(request).map_err(|source| Error::Runtime {
             name: record.name.clone(),

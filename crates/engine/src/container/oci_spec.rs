@@ -94,7 +94,7 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         gid_mappings: input.id_maps.1,
         resources: input.resources,
         cgroups_path: Some(match input.cgroup_manager {
-            Manager::Cgroupfs => cgroup_path(&record.id),
+            Manager::Cgroupfs | Manager::Disabled => cgroup_path(&record.id),
             Manager::Systemd(_) => scope(&record.id),
         }),
         namespaces: input.spaces.list,

@@ -108,6 +108,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A limit without a cgroup.
+    #[error("linux.resources has limits, and no cgroup shall be made for them")]
+    NoCgroup,
     /// Somebody else's processes are in the cgroup.
     #[error("container's cgroup is not empty: other processes are in {}", .path.display())]
     InUse {

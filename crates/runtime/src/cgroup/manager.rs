@@ -27,6 +27,8 @@ pub enum Manager {
     Cgroupfs,
     /// systemd, as a scope.
     Systemd(Bus),
+    /// Nobody: the container stays in its maker's.
+    Disabled,
 }
 
 impl Manager {

@@ -25,6 +25,7 @@ pub use error::Error;
 pub use group::{Cgroup, Member, Paths};
 pub use manager::{Bus, Manager};
 pub use oom::OomWatch;
+pub(crate) use place::refuse_limits;
 pub use place::{Made, is_only_v2, of_container, remove_by_path};
 pub use settings::Setting;
 pub use stats::{Pressure, PressureLine, Stats};

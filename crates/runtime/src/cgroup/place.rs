@@ -61,6 +61,19 @@ pub fn of_container(
     Ok(Some(made))
 }
 
+/// Refuses a configuration with limits for a container that gets no cgroup.
+///
+/// # Errors
+/// [`Error::NoCgroup`] if there are any.
+pub(crate) fn refuse_limits(config: &Config) -> Result<(), Error> {
+    let resources = config.linux.as_ref();
+    let resources = resources.and_then(|linux| linux.resources.as_ref());
+    match resources.is_some_and(limits::are_asked) {
+        true => Err(Error::NoCgroup),
+        false => Ok(()),
+    }
+}
+
 fn by_hand(
     config: &Config,
     id: &str,

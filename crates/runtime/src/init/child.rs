@@ -83,6 +83,9 @@ impl Init<'_> {
             Some(container) => self.build(container)?,
             None => {
                 self.settle_bare()?;
+                if let Some(root) = &self.plan.joins_root {
+                    rootfs::on_host::enter(root.as_fd()).at(Step::PivotRoot)?;
+                }
                 self.open_terminal(current_root().at(Step::Terminal)?.as_fd())?
             }
         };
@@ -118,12 +121,13 @@ impl Init<'_> {
             .doing(|| "saying that all is ready".into())
             .at(Step::Start)?;
         self.wait_for_start().at(Step::Start)?;
-        if let Some(container) = &self.plan.container {
-            hooks::start_container(container.config, &container.state, &environment)
-                .at(Step::Hooks)?;
-        }
         if !is_asked {
             self.restrict()?;
+        }
+        if let Some(container) = &self.plan.container {
+            // The image's, as a rule: the filter is for them, too.
+            hooks::start_container(container.config, &container.state, &environment)
+                .at(Step::Hooks)?;
         }
         Err((Step::Execute, self.execute(&program, &environment)))
     }
@@ -163,8 +167,10 @@ impl Init<'_> {
         let (masked, readonly) = (container.root.masked, container.root.readonly_paths);
         rootfs::mask(root.as_fd(), masked, readonly).at(Step::MaskedPaths)?;
         rustix::process::umask(mask);
-        self.run_hooks(container)?;
-        if container.no_pivot {
+        self.run_hooks(container, root.as_fd())?;
+        if container.root.shares_mounts {
+            rootfs::on_host::enter(root.as_fd()).at(Step::PivotRoot)?;
+        } else if container.root.no_pivot {
             rootfs::pivot_root::move_root(root.as_fd()).at(Step::PivotRoot)?;
         } else {
             rootfs::pivot_root::pivot_root(root.as_fd(), container.root.shares())
@@ -197,7 +203,7 @@ impl Init<'_> {
     }
 
     /// The parent runs the hooks of the host's side, then init those of the container's side.
-    fn run_hooks(&self, container: &Container<'_>) -> Result<(), Failed> {
+    fn run_hooks(&self, container: &Container<'_>, root: BorrowedFd<'_>) -> Result<(), Failed> {
         if !hooks::before_pivot(container.config) {
             return Ok(());
         }
@@ -205,6 +211,10 @@ impl Init<'_> {
             .doing(|| "asking for the hooks".into())
             .at(Step::Hooks)?;
         self.hear(FromParent::HooksDone, Step::Hooks)?;
+        // They stand in the new root, as with runc.
+        rustix::process::fchdir(root)
+            .doing(|| "entering the new root".to_owned())
+            .at(Step::Hooks)?;
         hooks::create_container(container.config, &container.state).at(Step::Hooks)
     }
 
@@ -330,12 +340,11 @@ impl Init<'_> {
         Ok(())
     }
 
+    /// Without arguments there is nothing to find, and nothing will be started.
     fn find_program(&self) -> Result<CString, Fault> {
-        let name = self
-            .plan
-            .argv
-            .first()
-            .ok_or_else(|| Fault::new("no program", Errno::INVAL))?;
+        let Some(name) = self.plan.argv.first() else {
+            return Ok(CString::default());
+        };
         executable::find(name, &self.plan.envp)
             .map_err(|missing| Fault::new(missing.why, missing.errno))
     }

@@ -7,5 +7,6 @@ mod id_mapped;
 pub(crate) mod parent;
 pub(crate) mod protocol;
 mod step;
+pub(crate) mod visitor;
 
 pub use step::Step;

@@ -23,19 +23,21 @@ use crate::rootfs::MappedTo;
 use crate::rootfs::detach::{Detached, Maker};
 use crate::seccomp::Filter;
 use crate::stdio::Stdio;
+use crate::trace::{self, Trace};
 use crate::{credentials, executable, id_map, namespaces, rlimits};
 
 /// A process that waits, fully furnished, for the word to execute its program.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Waiting<'a> {
     pub(crate) process: Process,
     socket: OwnedFd,
+    trace: Trace<'a>,
     /// Network devices of the host that it got.
     net_devices: Option<Moved>,
 }
 
 /// What a launch needs beside the plan.
-pub(crate) struct Launch<'a> {
+pub(crate) struct Launch<'a, 't> {
     pub(crate) plan: &'a Plan<'a>,
     pub(crate) stdio: &'a Stdio,
     pub(crate) cgroup: Option<&'a Cgroup>,
@@ -48,9 +50,11 @@ pub(crate) struct Launch<'a> {
     pub(crate) oom_score_adj: Option<i32>,
     /// Who has something to do while init builds its root.
     pub(crate) furnisher: Option<&'a dyn Furnisher>,
+    /// Who is told of the steps.
+    pub(crate) trace: Trace<'t>,
 }
 
-impl<'a> Launch<'a> {
+impl<'a> Launch<'a, 'static> {
     /// The launch of a program without a container, which nobody counts or limits.
     pub(crate) fn bare(plan: &'a Plan<'a>, stdio: &'a Stdio) -> Self {
         Self {
@@ -62,19 +66,21 @@ impl<'a> Launch<'a> {
             fifo: None,
             oom_score_adj: None,
             furnisher: None,
+            trace: Trace::default(),
         }
     }
 }
 
-impl Launch<'_> {
+impl<'t> Launch<'_, 't> {
     /// Clones init and leads it to the point where only the program is missing. `hooks` is called
     /// once if the plan has hooks to run before the root changes.
     pub(crate) fn run(
         &self,
         hooks: impl FnOnce(Pid) -> Result<(), Error>,
-    ) -> Result<Waiting, Error> {
+    ) -> Result<Waiting<'t>, Error> {
         let (mut ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
         let scheduling = &self.plan.scheduling;
+        self.announce();
         let child = scheduling.start_on(|| self.clone_init(&theirs, &mut ours))?;
         drop(theirs);
         let process = Process {
@@ -87,7 +93,11 @@ impl Launch<'_> {
             process,
             socket: ours,
             net_devices: None,
+            trace: self.trace,
         };
+        let pid = waiting.process.pid;
+        self.trace
+            .say(|| format!("child process in init(): pid {pid}"));
         let filter = self.plan.seccomp.as_ref();
         let outcome = self
             .furnish(&mut waiting)
@@ -98,6 +108,29 @@ impl Launch<'_> {
             waiting.abandon();
         }
         outcome.map(|()| waiting)
+    }
+
+    /// Says what init will be.
+    fn announce(&self) {
+        let (plan, trace) = (self.plan, self.trace);
+        trace.say(|| {
+            let namespaces = trace::describe(&plan.namespaces);
+            format!("nsexec container setup: namespaces: {namespaces}")
+        });
+        if let Some(mask) = plan.scheduling.initial_mask() {
+            trace.say(|| format!("nsexec: affinity: {mask:#x}"));
+        }
+        if let Some(cgroup) = self.cgroup {
+            let paths = cgroup.paths().by_mount_name();
+            let paths = paths.iter().map(|(_, path)| path.display().to_string());
+            trace.say(|| format!("cgroup: {}", paths.collect::<Vec<_>>().join(" ")));
+        }
+        if let Some(filter) = &plan.seccomp {
+            let program = &filter.program;
+            trace.say(|| format!("seccomp filter flags: {}", program.flags()));
+            let length = program.instructions().len();
+            trace.say(|| format!("seccomp filter: {length} instructions"));
+        }
     }
 
     /// `ours` is the parent's end of the socket; init must not have it, or it would not hear that
@@ -213,7 +246,7 @@ impl Launch<'_> {
     }
 
     /// What init cannot do for itself.
-    fn furnish(&self, waiting: &mut Waiting) -> Result<(), Error> {
+    fn furnish(&self, waiting: &mut Waiting<'_>) -> Result<(), Error> {
         let pid = waiting.process.pid;
         if let Some(unit) = self.attach_to {
             unit.attach(pid).map_err(Error::Cgroup)?;
@@ -329,9 +362,10 @@ enum FromInitEnd {
     Closed,
 }
 
-impl Waiting {
+impl Waiting<'_> {
     /// Lets init execute the program and sees to it that it did.
     pub(crate) fn start(mut self) -> Result<Process, Error> {
+        self.trace.say(|| "setns_init: about to exec".to_owned());
         let started = self.tell(FromParent::Start, &[]).and_then(|()| {
             self.listen(
                 FromInitEnd::Closed,
@@ -374,13 +408,22 @@ impl Waiting {
             let message =
                 hear_init(&self.socket).doing(|| "listening to the container's init".to_owned())?;
             match (message, end) {
-                (FromInit::Ready, FromInitEnd::Ready) | (FromInit::Closed, FromInitEnd::Closed) => {
+                (FromInit::Ready, FromInitEnd::Ready) => {
+                    let words = "init: closing the pipe to signal completion";
+                    self.trace
+                        .say(|| format!("{words}: all but the program is ready"));
+                    return Ok(());
+                }
+                (FromInit::Closed, FromInitEnd::Closed) => {
+                    self.trace.say(|| "the program runs".to_owned());
                     return Ok(());
                 }
                 (FromInit::Terminal(master), _) => self.process.terminal = Some(master),
                 (FromInit::Failed { step, fault }, _) => return Err(self.failure(step, fault)),
                 (FromInit::RunHooks, FromInitEnd::Ready) => {
                     if let Some(hooks) = hooks.take() {
+                        self.trace
+                            .say(|| "running the hooks of the host's side".to_owned());
                         hooks(self.process.pid)?;
                     }
                     self.tell(FromParent::HooksDone, &[])?;

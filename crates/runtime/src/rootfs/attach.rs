@@ -13,7 +13,7 @@ use crate::error::{Doing, Fault};
 
 impl Mount {
     /// Attaches the mount at its destination.
-    pub(super) fn attach(&self, root: BorrowedFd<'_>, mount: BorrowedFd<'_>) -> Result<(), Fault> {
+    pub(crate) fn attach(&self, root: BorrowedFd<'_>, mount: BorrowedFd<'_>) -> Result<(), Fault> {
         if !self.refuses_links() {
             return attach(root, mount, &self.destination);
         }

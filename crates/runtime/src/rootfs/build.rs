@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{
     MountAttrFlags, MountPropagationFlags as Propagation, MoveMountFlags, mount_change, move_mount,
@@ -36,6 +37,10 @@ pub(crate) struct Root<'a> {
     pub(crate) cgroup: Option<&'a Paths>,
     /// Whether the cgroup namespace is the host's.
     pub(crate) shares_cgroups: bool,
+    /// Whether the root is entered by chroot, on top of the old one.
+    pub(crate) no_pivot: bool,
+    /// Whether the mount namespace is the host's: the root is mounted there, and entered.
+    pub(crate) shares_mounts: bool,
     pub(crate) masked: &'a [PathBuf],
     pub(crate) readonly_paths: &'a [PathBuf],
 }
@@ -68,14 +73,8 @@ pub(crate) struct Built<'a> {
 impl Built<'_> {
     /// Makes read-only what had to be writable so far.
     pub(crate) fn close(&self) -> Result<(), Fault> {
-        let attr = MountAttr {
-            set: MountAttrFlags::MOUNT_ATTR_RDONLY,
-            ..MountAttr::default()
-        };
-        self.closed_last.iter().try_for_each(|(mount, fd)| {
-            mount_setattr(fd.as_fd(), &attr, false)
-                .doing(|| format!("making {} read-only", mount.destination.display()))
-        })
+        let mut last = self.closed_last.iter();
+        last.try_for_each(|(mount, fd)| mount.close(fd.as_fd()))
     }
 }
 
@@ -83,6 +82,15 @@ impl Root<'_> {
     /// The mounts that the parent makes and sends, in their order.
     pub(crate) fn made_by_parent(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter().filter(|mount| self.parent_makes(mount))
+    }
+
+    /// Where the root is mounted on the host, if it is.
+    pub(crate) fn on_host(&self) -> Option<&Path> {
+        let mount = self.mounts.first().filter(|_| self.shares_mounts)?;
+        match &mount.source {
+            Source::Bind { path, .. } => Some(path),
+            _ => None,
+        }
     }
 
     /// Whether mounts shall travel between the host and the container.
@@ -101,7 +109,9 @@ impl Root<'_> {
         let clause = || "cutting the propagation of mounts to the host".to_owned();
         // Nothing that is mounted from here on may show up on the host, unless that is asked for;
         // the container's root, which covers ours, may never.
-        if self.shares() {
+        if self.shares_mounts {
+            // What propagates how on the host is the host's to say.
+        } else if self.shares() {
             mount_change("/", Propagation::PRIVATE).doing(clause)?;
         } else {
             mount_change("/", Propagation::DOWNSTREAM | Propagation::REC).doing(clause)?;
@@ -144,7 +154,7 @@ impl Root<'_> {
             mount_setattr(built.root.as_fd(), &attr, false)
                 .doing(|| "parting the root from the host's mounts".to_owned())?;
         }
-        attach_root(&built.root)?;
+        self.attach(root_mount, &built.root)?;
         root_mount.finish(built.root.as_fd())?;
         for mount in others {
             let made = self.add(built.root.as_fd(), mount, &mut pieces)?;
@@ -155,6 +165,24 @@ impl Root<'_> {
             devices::furnish(built.root.as_fd(), self.devices, self.may_mknod)?;
         }
         Ok(built)
+    }
+
+    /// The new root must be attached somewhere in the mount namespace before it can be pivoted to.
+    /// Hooks look for it where it comes from; where that cannot be reached, and for a root that
+    /// comes from nowhere, the host's root directory is the one place that is always there.
+    fn attach(&self, mount: &Mount, root: &OwnedFd) -> Result<(), Fault> {
+        let at = |path: &Path| {
+            let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+            move_mount(root, "", CWD, path, flags).doing(|| "attaching the root file system".into())
+        };
+        match &mount.source {
+            Source::Bind { path, .. } if self.shares_mounts => at(path),
+            // Only what lies on the old root can take its place without pivot_root.
+            Source::Bind { path, .. } if !self.shares() && !self.no_pivot => {
+                at(path).or_else(|_| at(Path::new("/")))
+            }
+            _ => at(Path::new("/")),
+        }
     }
 
     /// Adds one mount; gives it back where it is one.
@@ -218,17 +246,4 @@ impl Root<'_> {
         };
         mount_setattr(root.as_fd(), &attr, false).doing(clause)
     }
-}
-
-/// The new root must be attached somewhere in the mount namespace before it can be pivoted to.
-/// The host's root directory is the one place that is always there and always reachable.
-fn attach_root(root: &OwnedFd) -> Result<(), Fault> {
-    move_mount(
-        root,
-        "",
-        rustix::fs::CWD,
-        "/",
-        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-    )
-    .doing(|| "attaching the root file system".to_owned())
 }

@@ -19,6 +19,15 @@ use super::options::Attributes;
 use super::overlay::MappedTo;
 use crate::error::{Doing, Fault};
 
+/// Flags that a user namespace cannot take away from a mount of its owner.
+const LOCKABLE: Attr = Attr::MOUNT_ATTR_RDONLY
+    .union(Attr::MOUNT_ATTR_NOSUID)
+    .union(Attr::MOUNT_ATTR_NODEV)
+    .union(Attr::MOUNT_ATTR_NOEXEC);
+
+/// One that it can.
+const UNLOCKABLE: Attr = Attr::MOUNT_ATTR_NOSYMFOLLOW;
+
 /// A mount that is attached nowhere.
 #[derive(Debug)]
 pub(crate) struct Detached {
@@ -63,7 +72,7 @@ impl Mount {
                 if let Some(mapped) = mapped {
                     self.map_ids(clone.as_fd(), mapped)?;
                 }
-                self.set_attributes(clone.as_fd(), self.options.attributes, false)?;
+                self.set_bind_attributes(clone.as_fd())?;
                 Ok(clone.into())
             }
             Source::FileSystem { kind, device } => self
@@ -84,7 +93,7 @@ impl Mount {
             let source = sys::path::open_in_root(root, path, flags)
                 .doing(|| format!("opening the mount source {} in the root", path.display()))?;
             let clone = clone_tree(&source, Path::new(""), *recursive)?;
-            self.set_attributes(clone.as_fd(), self.options.attributes, false)?;
+            self.set_bind_attributes(clone.as_fd())?;
             return Ok(clone);
         }
         let Source::FileSystem { kind, device } = &self.source else {
@@ -210,7 +219,7 @@ impl Mount {
     }
 
     /// Sets what is said of the mount once it is attached: recursive attributes and propagation.
-    pub(super) fn finish(&self, mount: BorrowedFd<'_>) -> Result<(), Fault> {
+    pub(crate) fn finish(&self, mount: BorrowedFd<'_>) -> Result<(), Fault> {
         self.set_attributes(mount, self.options.recursive, true)?;
         for flags in &self.options.propagation {
             let recursive = flags.contains(Propagation::REC);
@@ -222,6 +231,40 @@ impl Mount {
                 .doing(|| format!("setting the propagation of {}", self.destination.display()))?;
         }
         Ok(())
+    }
+
+    /// Makes the mount read-only that had to be writable until its place in the root was ready
+    /// ([`Mount::is_closed_last`]).
+    pub(crate) fn close(&self, mount: BorrowedFd<'_>) -> Result<(), Fault> {
+        let attr = MountAttr {
+            set: Attr::MOUNT_ATTR_RDONLY,
+            ..MountAttr::default()
+        };
+        mount_setattr(mount, &attr, false)
+            .doing(|| format!("making {} read-only", self.destination.display()))
+    }
+
+    /// Whoever says one word of a bind mount's flags says them all, as with mount(2): what the
+    /// source has and nobody named goes. In a user namespace it stays, since there the source's
+    /// owner has the last word.
+    fn set_bind_attributes(&self, clone: BorrowedFd<'_>) -> Result<(), Fault> {
+        let said = self.options.attributes;
+        if said.is_empty() {
+            return Ok(());
+        }
+        let without = |flags: Attr| Attributes {
+            clear: said.clear | (flags - said.set),
+            ..said
+        };
+        if !self.keeps_flags {
+            let all = without(UNLOCKABLE | LOCKABLE);
+            match self.set_attributes(clone, all, false) {
+                // We are in somebody's user namespace ourselves.
+                Err(fault) if fault.errno == Errno::PERM => {}
+                other => return other,
+            }
+        }
+        self.set_attributes(clone, without(UNLOCKABLE), false)
     }
 
     fn set_attributes(

@@ -10,6 +10,7 @@ pub(crate) mod detach;
 mod devices;
 mod masked_paths;
 pub(crate) mod mounts;
+pub(crate) mod on_host;
 pub(crate) mod options;
 mod overlay;
 pub(crate) mod pivot_root;

@@ -19,6 +19,8 @@ pub(crate) struct Mount {
     pub(crate) source: Source,
     pub(crate) options: Options,
     pub(crate) idmap: Option<IdMap>,
+    /// Whether a bind mount keeps flags of its source that its options do not name.
+    pub(crate) keeps_flags: bool,
 }
 
 /// Where a mount comes from.
@@ -55,6 +57,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rootfs: Option<&'a Path>,
     /// `linux.mountLabel`.
     pub(crate) label: Option<&'a str>,
+    /// Whether the container has a user namespace of its own.
+    pub(crate) has_user: bool,
 }
 
 /// File systems whose files can all be given one SELinux label when they are mounted.
@@ -113,6 +117,7 @@ impl Mount {
             source,
             options,
             idmap,
+            keeps_flags: around.has_user,
         })
     }
 
@@ -154,7 +159,7 @@ impl Mount {
 
     /// Whether it becomes read-only only when the root is complete: other mounts, devices and
     /// copies have to find their place in it first.
-    pub(super) fn is_closed_last(&self) -> bool {
+    pub(crate) fn is_closed_last(&self) -> bool {
         let Source::FileSystem { kind, .. } = &self.source else {
             return false;
         };
@@ -226,6 +231,7 @@ mod tests {
             bundle: Path::new("/b"),
             rootfs: Some(Path::new("/b/rootfs")),
             label: None,
+            has_user: false,
         };
         Mount::resolve(entry, around)
     }

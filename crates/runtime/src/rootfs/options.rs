@@ -31,7 +31,10 @@ impl Attributes {
     fn apply(&mut self, attribute: Attr, on: bool) {
         if ATIME_MODES.intersects(attribute) || attribute.is_empty() {
             self.clear |= Attr::MOUNT_ATTR__ATIME;
-            self.set = (self.set - ATIME_MODES) | if on { attribute } else { Attr::empty() };
+            self.set = match on {
+                true => (self.set - ATIME_MODES) | attribute,
+                false => self.set - attribute,
+            };
         } else if on {
             self.set |= attribute;
             self.clear -= attribute;
@@ -84,9 +87,10 @@ const ATTRIBUTES: [(&str, Attr, bool); 18] = [
     ("atime", Attr::MOUNT_ATTR_NOATIME, false),
     ("strictatime", Attr::MOUNT_ATTR_STRICTATIME, true),
     ("nostrictatime", Attr::MOUNT_ATTR_STRICTATIME, false),
-    // relatime is the kernel's zero: the absence of the two others.
+    // relatime is the kernel's zero and default: the absence of the two others, and what is left
+    // when a word takes one away.
     ("relatime", Attr::MOUNT_ATTR_RELATIME, true),
-    ("norelatime", Attr::MOUNT_ATTR_STRICTATIME, true),
+    ("norelatime", Attr::MOUNT_ATTR_RELATIME, false),
 ];
 
 /// The access time modes that are bits.
@@ -227,6 +231,9 @@ mod tests {
         assert_eq!(options.attributes.clear, Attr::MOUNT_ATTR__ATIME);
         let options = parse(&["noatime", "relatime"]);
         assert!(options.attributes.set.is_empty());
+        let options = parse(&["strictatime", "norelatime"]);
+        assert_eq!(options.attributes.set, Attr::MOUNT_ATTR_STRICTATIME);
+        assert!(parse(&["norelatime"]).attributes.set.is_empty());
     }
 
     #[test]

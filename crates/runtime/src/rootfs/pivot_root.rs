@@ -12,6 +12,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags as Propagation, UnmountFlags, mount, mount_change, unmount,
 };
 
+use super::on_host::enter;
 use crate::error::{Doing, Fault};
 
 /// Makes the mount that `root` refers to the root of the mount namespace and lets go of the old
@@ -44,9 +45,7 @@ pub(crate) fn pivot_root(root: BorrowedFd<'_>, shares: bool) -> Result<(), Fault
 /// below; what protects it is that no path leads there.
 pub(crate) fn move_root(root: BorrowedFd<'_>) -> Result<(), Fault> {
     hide_host_pseudo_filesystems(root)?;
-    rustix::process::fchdir(root).doing(|| "entering the new root".to_owned())?;
-    rustix::process::chroot(".").doing(|| "changing the root by chroot".to_owned())?;
-    rustix::process::chdir("/").doing(|| "entering the root".to_owned())
+    enter(root)
 }
 
 /// The kernel lets a user namespace mount a proc or a sysfs of its own only as far as one is

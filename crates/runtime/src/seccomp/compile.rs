@@ -36,6 +36,11 @@ impl Program {
         &self.instructions
     }
 
+    /// The flags that it is loaded with, as the kernel counts them.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.bits()
+    }
+
     /// Whether somebody must listen to it.
     pub(crate) fn has_listener(&self) -> bool {
         self.flags.contains(FilterFlags::NEW_LISTENER)

@@ -48,7 +48,8 @@ pub(super) struct Args {
 pub(super) fn create(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.preserve_fds)?;
     let config = load(global, args)?;
-    let request = request(global, args, inherited, config);
+    let tell = |message: &str| global.debug(message);
+    let request = request(global, args, inherited, config, &tell);
     let created = runtime::create(Request {
         start_later: true,
         ..request
@@ -68,6 +69,7 @@ pub(super) fn request<'a>(
     args: &'a Args,
     inherited: Inherited,
     config: Config,
+    tell: &'a dyn Fn(&str),
 ) -> Request<'a> {
     let terminal = config.process.as_ref().is_some_and(|p| p.terminal);
     Request {
@@ -84,10 +86,12 @@ pub(super) fn request<'a>(
         no_new_keyring: args.no_new_keyring,
         preserve_fds: inherited.all,
         listen_fds: inherited.listen,
+        notify: super::notify::manager().is_some(),
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),
         cgroup_manager: &global.cgroup_manager,
         furnisher: None,
+        trace: global.trace(tell),
     }
 }
 
@@ -135,6 +139,6 @@ pub(super) fn seal(config: &Config) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn write_pid_file(args: &Args, created: &Created) -> Result<(), Failure> {
+pub(super) fn write_pid_file(args: &Args, created: &Created<'_>) -> Result<(), Failure> {
     pid_file::write(args.pid_file.as_deref(), created.pid())
 }

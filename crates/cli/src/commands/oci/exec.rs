@@ -84,13 +84,15 @@ pub(super) fn exec(global: &Global, args: &Args) -> Result<i32, Failure> {
 }
 
 fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
-    let inherited = Inherited::without_sockets(args.preserve_fds)?;
     let (record, _) = runtime::inspect(&global.root, &args.id)?;
     let config = record.configuration()?;
     seal(&config)?;
+    // It may come through a descriptor of the caller's (`--process <(...)`), once.
     let process = wanted(config, args)?;
+    let inherited = Inherited::without_sockets(args.preserve_fds)?;
     warn(global, &process);
     check_terminal(process.terminal, args.detach, args.console_socket.is_some())?;
+    let tell = |message: &str| global.debug(message);
     let child = runtime::exec(ExecRequest {
         root: &global.root,
         id: &args.id,
@@ -101,6 +103,7 @@ fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
         pidfd_socket: args.pidfd_socket.as_deref(),
         cgroups: &args.cgroup,
         ignore_paused: args.ignore_paused,
+        trace: global.trace(&tell),
     })?;
     if let Err(failure) = pid_file::write(args.pid_file.as_deref(), child.pid) {
         // Whoever cannot be told of must not live; one that has ended needs no signal.

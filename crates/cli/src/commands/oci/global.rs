@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use runtime::Trace;
 use runtime::cgroup::Manager;
 
 /// Options that every verb has.
@@ -15,6 +16,8 @@ pub(super) struct Global {
     pub(super) root_was_named: bool,
     /// Where errors are written beside standard error.
     pub(super) log: Option<PathBuf>,
+    /// What is done is logged, too.
+    pub(super) debug: bool,
     /// Errors are logged as JSON objects, one a line.
     pub(super) log_json: bool,
     /// Who makes the cgroups of new containers.
@@ -43,6 +46,7 @@ impl Global {
             root: default_root.to_owned(),
             root_was_named: false,
             log: None,
+            debug: false,
             log_json: false,
             cgroup_manager: Manager::Cgroupfs,
         };
@@ -67,15 +71,16 @@ impl Global {
                 "log" => global.log = Some(PathBuf::from(value()?)),
                 "log-format" => global.log_json = is_json(&value()?)?,
                 "criu" | "rootless" => drop(value()?),
-                "debug" => {}
-                "systemd-cgroup" => match attached.as_deref() {
-                    None | Some("true" | "1") => global.cgroup_manager = systemd(user_bus)?,
-                    Some("false" | "0") => {}
-                    Some(other) => return Err(format!("invalid systemd-cgroup: {other:?}")),
-                },
+                "debug" => global.debug = is_on("debug", attached.as_deref())?,
+                "systemd-cgroup" => {
+                    if is_on("systemd-cgroup", attached.as_deref())? {
+                        global.cgroup_manager = systemd(user_bus)?;
+                    }
+                }
                 "cgroup-manager" => match value()?.as_str() {
                     "systemd" => global.cgroup_manager = systemd(user_bus)?,
                     "cgroupfs" => global.cgroup_manager = Manager::Cgroupfs,
+                    "disabled" => global.cgroup_manager = Manager::Disabled,
                     other => return Err(format!("cgroup manager {other:?} is not supported")),
                 },
                 "help" | "h" => return Ok((global, Wanted::Help)),
@@ -105,22 +110,54 @@ impl Global {
         crate::output::warning(message);
     }
 
+    /// `tell` is told what is done, if `--debug` asks for it.
+    pub(super) fn trace<'a>(&self, tell: &'a dyn Fn(&str)) -> Trace<'a> {
+        match self.debug {
+            true => Trace::to(tell),
+            false => Trace::default(),
+        }
+    }
+
+    /// Writes what is done into the log, or else to standard error.
+    pub(super) fn debug(&self, message: &str) {
+        match &self.log {
+            Some(_) => self.log("debug", message),
+            None => {
+                let line = self.line("debug", message) + "\n";
+                crate::output::stderr_bytes(line.as_bytes());
+            }
+        }
+    }
+
     fn log(&self, level: &str, message: &str) {
         let Some(path) = &self.log else {
             return;
         };
-        let time = store::time::now_rfc3339();
-        let line = if self.log_json {
-            serde_json::json!({ "level": level, "msg": message, "time": time }).to_string()
-        } else {
-            format!("time=\"{time}\" level={level} msg={message:?}")
-        };
+        let line = self.line(level, message);
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(path);
         // A log that cannot be written must not hide the message itself.
         let _ = log.and_then(|mut log| writeln!(log, "{line}"));
+    }
+
+    fn line(&self, level: &str, message: &str) -> String {
+        let time = store::time::now_rfc3339();
+        if self.log_json {
+            serde_json::json!({ "level": level, "msg": message, "time": time }).to_string()
+        } else {
+            format!("time=\"{time}\" level={level} msg={message:?}")
+        }
+    }
+}
+
+/// The value of a flag that is on without one.
+fn is_on(flag: &str, value: Option<&str>) -> Result<bool, String> {
+    match value {
+        None | Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        Some(other) => Err(format!("invalid {flag}: {other:?}")),
     }
 }
 
@@ -188,13 +225,17 @@ mod tests {
                 .unwrap_err()
                 .contains("xml")
         );
-        assert!(parse(&["--cgroup-manager", "disabled", "list"]).is_err());
+        assert!(parse(&["--cgroup-manager", "launchd", "list"]).is_err());
     }
 
     #[test]
     fn systemd_makes_the_cgroups_when_it_is_asked_for() {
         let manager = |words: &[&str]| parse(words).unwrap().0.cgroup_manager;
         assert_eq!(manager(&["list"]), Manager::Cgroupfs);
+        assert_eq!(
+            manager(&["--cgroup-manager=disabled", "list"]),
+            Manager::Disabled
+        );
         assert_eq!(
             manager(&["--systemd-cgroup=false", "list"]),
             Manager::Cgroupfs

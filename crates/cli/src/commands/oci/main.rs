@@ -4,8 +4,8 @@ use clap::Parser;
 
 use super::global::{Global, Wanted};
 use super::{
-    checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, run, spec,
-    start, state, update,
+    checkpoint, create, delete, events, exec, features, kill, list, mounts, pause, ps, restore,
+    run, spec, start, state, update,
 };
 use crate::context::Context;
 use crate::error_text;
@@ -32,6 +32,7 @@ COMMANDS:
             Write the processes of a container down, with CRIU
   restore   Make a container from what checkpoint wrote down
   update    Change the limits of a container
+  mounts    Add mounts to a running container, or take them away
   events    Show what a container uses, and OOM kills
   delete    Remove what is left of a stopped container
   spec      Write a new config.json
@@ -41,9 +42,9 @@ GLOBAL OPTIONS:
   --root DIR                  Where the containers are kept
   --log FILE                  Where errors are written beside standard error
   --log-format text|json      In which form
-  --debug                     Write what is done, too
+  --debug                     Write what is done, too: into the log, or to standard error
   --systemd-cgroup            Let systemd make cgroups: cgroupsPath is slice:prefix:name
-  --cgroup-manager NAME       Who makes cgroups: cgroupfs or systemd
+  --cgroup-manager NAME       Who makes cgroups: cgroupfs, systemd or disabled (nobody)
   --rootless true|false|auto  Taken for runc's callers: found out by itself
   --version                   Show the version
 
@@ -115,6 +116,9 @@ fn verb(name: &str, global: &Global, words: Vec<String>) -> i32 {
         }),
         "update" => with(name, words, |args: update::Args| {
             update::update(global, &args)
+        }),
+        "mounts" => with(name, words, |args: mounts::Args| {
+            mounts::mounts(global, &args)
         }),
         "events" => with(name, words, |args: events::Args| {
             events::events(global, &args)

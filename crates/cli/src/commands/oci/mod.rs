@@ -13,6 +13,8 @@ mod global;
 mod kill;
 mod list;
 mod main;
+mod mounts;
+mod notify;
 mod pause;
 mod pid_file;
 mod ps;

@@ -35,7 +35,8 @@ pub(super) struct Args {
 pub(super) fn restore(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
     let config = create::load(global, &args.create)?;
-    let creation = request(global, &args.create, inherited, config);
+    let tell = |message: &str| global.debug(message);
+    let creation = request(global, &args.create, inherited, config, &tell);
     let terminal = creation.stdio.is_terminal();
     check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
     let options = CriuOptions {

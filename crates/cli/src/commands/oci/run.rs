@@ -1,5 +1,7 @@
 //! `oci run`: create and start in one, and wait for the end.
 
+use std::os::fd::AsFd;
+
 use runtime::Process;
 
 use super::create::{self, load, request, write_pid_file};
@@ -7,6 +9,7 @@ use super::delete::remove;
 use super::descriptors::Inherited;
 use super::global::Global;
 use super::main::Failure;
+use super::notify;
 use crate::attach;
 
 /// Create and start a container, and wait for its end.
@@ -29,19 +32,28 @@ pub(super) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
     let inherited = Inherited::with_sockets(args.create.preserve_fds)?;
     let config = load(global, &args.create)?;
-    let request = request(global, &args.create, inherited, config);
+    let tell = |message: &str| global.debug(message);
+    let request = request(global, &args.create, inherited, config, &tell);
     let terminal = request.stdio.is_terminal();
     check_terminal(terminal, args.detach, args.create.console_socket.is_some())?;
     let created = runtime::create(request)?;
-    if let Err(failure) = write_pid_file(&args.create, &created) {
-        drop(created);
-        runtime::delete(&global.root, &args.create.id, true)?;
-        return Err(failure);
-    }
+    let told = write_pid_file(&args.create, &created);
+    let notify = match told.and_then(|()| notify::open(global, &args.create.id)) {
+        Ok(notify) => notify,
+        Err(failure) => {
+            drop(created);
+            runtime::delete(&global.root, &args.create.id, true)?;
+            return Err(failure);
+        }
+    };
     let process = created.start()?;
     if args.detach {
+        if let Some(notify) = notify {
+            notify.pass_on(process.pid.as_raw_pid(), process.pidfd.as_fd())?;
+        }
         return Ok(0);
     }
+    let _passing = notify.map(|notify| notify::in_background(global, notify, &process));
     follow(global, &args.create.id, process, terminal, args.keep)
 }
 

@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use super::main::Failure;
+use super::notify;
 
 /// Run the program of a created container.
 #[derive(Debug, clap::Parser)]
@@ -12,6 +13,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn start(global: &Global, args: &Args) -> Result<i32, Failure> {
+    let notify = notify::open(global, &args.id)?;
     runtime::start(&global.root, &args.id)?;
+    if let Some(notify) = notify {
+        notify.pass_on_of(&global.root, &args.id)?;
+    }
     Ok(0)
 }
