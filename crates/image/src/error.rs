@@ -153,7 +153,7 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: object::read::Error,
+        source: program::elf::Error,
     },
     /// A program for a machine that images cannot name.
     #[error("{} is for a machine (ELF number {machine}) that images have no name for", .path.display())]

@@ -5,6 +5,8 @@ mod config;
 mod pack;
 mod select;
 
+pub(crate) use select::check;
+
 use std::path::PathBuf;
 
 use crate::content::Images;

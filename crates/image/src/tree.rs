@@ -50,15 +50,33 @@ pub(crate) struct Way {
 /// A selection of the files below a root.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    root: PathBuf,
+    /// What the root is made of, that at `/` first.
+    parts: Vec<Part>,
     nodes: BTreeMap<PathBuf, Node>,
+}
+
+/// Directories that lie over each other.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Where they are seen.
+    pub target: PathBuf,
+    /// Where they are on the host, the topmost first.
+    pub layers: Vec<PathBuf>,
 }
 
 impl Tree {
     /// Selects nothing yet of what is below `root`, which is `/` outside of tests.
     pub(crate) fn new(root: &Path) -> Self {
+        Self::of_layers(vec![Part {
+            target: "/".into(),
+            layers: vec![root.to_owned()],
+        }])
+    }
+
+    /// The same of a root that is made of layers.
+    pub(crate) fn of_layers(parts: Vec<Part>) -> Self {
         Self {
-            root: root.to_owned(),
+            parts,
             nodes: BTreeMap::new(),
         }
     }
@@ -70,7 +88,20 @@ impl Tree {
 
     /// Where an absolute path of the tree is on the host.
     pub(crate) fn on_host(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        let within = |part: &Part| {
+            Some((
+                path.strip_prefix(&part.target).ok()?.to_owned(),
+                part.layers.clone(),
+            ))
+        };
+        let (below, layers) = self.parts.iter().rev().find_map(within).unwrap_or_default();
+        let mut places = layers.iter().map(|layer| layer.join(&below)).peekable();
+        while let Some(place) = places.next() {
+            if places.peek().is_none() || place.symlink_metadata().is_ok() {
+                return place;
+            }
+        }
+        path.to_owned()
     }
 
     /// Selects a way with its end.
@@ -152,6 +183,12 @@ impl Tree {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("looking at", &on_host)(error)),
         };
+        if FileType::from_raw_mode(metadata.mode()) == FileType::CharacterDevice
+            && metadata.rdev() == 0
+        {
+            // A layer's word for what is not there any more.
+            return Ok(None);
+        }
         let kind = match FileType::from_raw_mode(metadata.mode()) {
             FileType::RegularFile => NodeKind::File,
             FileType::Directory => NodeKind::Directory,
@@ -225,6 +262,27 @@ mod tests {
             "/usr/name",
         ];
         assert_eq!(selected, expected);
+    }
+
+    #[test]
+    fn a_layer_hides_what_lies_below() {
+        let (below, _) = tree();
+        let above = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(above.path().join("usr/lib/x")).unwrap();
+        std::fs::write(above.path().join("usr/lib/x/file.1.2"), b"new").unwrap();
+        let part = |target: &str, layers: &[&Path]| Part {
+            target: target.into(),
+            layers: layers.iter().map(|path| path.to_path_buf()).collect(),
+        };
+        let usr = below.path().join("usr");
+        let parts = vec![
+            part("/", &[above.path(), below.path()]),
+            part("/other", &[&usr]),
+        ];
+        let tree = Tree::of_layers(parts);
+        let size = |path: &str| Some(tree.follow(Path::new(path)).unwrap()?.node.size);
+        assert_eq!(size("/usr/lib/x/file.1"), Some(3));
+        assert_eq!(size("/other/lib/x/file.1"), Some(1));
     }
 
     #[test]

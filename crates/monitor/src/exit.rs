@@ -41,6 +41,12 @@ pub struct ExitRecord {
     /// Nanoseconds of processor time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_time: Option<u64>,
+    /// Bytes read from block devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_read: Option<u64>,
+    /// Bytes written to block devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_written: Option<u64>,
     /// Bytes of the log that could not be kept.
     #[serde(default)]
     pub log_lost: u64,

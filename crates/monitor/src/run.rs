@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use runtime::cgroup::{Cgroup, Manager, OomWatch};
+use runtime::cgroup::{Cgroup, Manager, OomWatch, Totals};
 use runtime::{Exit, Furnisher, Process, Request, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Signal, chdir, getpid, pidfd_send_signal, set_child_subreaper};
@@ -36,6 +36,14 @@ struct Running {
     is_limited: bool,
 }
 
+/// What the kernel counted of a container that ended.
+#[derive(Default)]
+struct Counted {
+    totals: Totals,
+    /// Processes that were killed for want of memory.
+    oom_kills: u64,
+}
+
 /// How it went.
 struct End {
     code: i32,
@@ -44,6 +52,7 @@ struct End {
     oom_killed: bool,
     error: Option<String>,
     log_lost: u64,
+    counted: Counted,
     restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
@@ -243,6 +252,7 @@ fn live(
         Ok(exit) => (exit, None),
         Err(error) => (kill(&process)?, Some(error)),
     };
+    let counted = count(config, exit);
     let drained = event_loop.drain();
     let (log_lost, restarts) = (drained.log_lost, drained.restarts);
     let mut farewell =
@@ -261,6 +271,7 @@ fn live(
             .or(drained.log_error)
             .map(|error| sentence(&error)),
         log_lost,
+        counted,
         restarts,
         last: FromMonitor::Exited { code: exit.code() },
         farewell,
@@ -297,6 +308,7 @@ fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
         oom_killed: false,
         error: Some(message.clone()),
         log_lost: 0,
+        counted: Counted::default(),
         restarts: false,
         last: FromMonitor::Failed {
             exit_code: code,
@@ -310,17 +322,8 @@ fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
 /// Writes the end down, for a container that outlives it, and tells the witness.
 fn write_down(config: &Config, end: &End, witness: Witness<'_>) -> Result<(), Error> {
     let began = end.started_at.is_some();
-    // Nobody can ask later how a container ended that is removed at its end.
-    let is_asked = config.exit_path.is_some() || end.code != 0;
-    let counted = match began && is_asked {
-        true => cgroup(config),
-        false => None,
-    };
-    let oom_killed = counted
-        .as_ref()
-        .is_some_and(|cgroup| cgroup.oom_kills() > 0);
+    let oom_killed = end.counted.oom_kills > 0;
     if let Some(path) = &config.exit_path {
-        let (memory_peak, cpu_time) = counted.as_ref().map(Cgroup::totals).unwrap_or_default();
         let record = ExitRecord {
             version: EXIT_VERSION,
             code: end.code,
@@ -331,8 +334,10 @@ fn write_down(config: &Config, end: &End, witness: Witness<'_>) -> Result<(), Er
             error: end.error.clone(),
             oom_kill: oom_killed.then(|| oom::last_kill(&config.id)).flatten(),
             sent: store::read_json(&config.bundle.join(SENT)).unwrap_or_default(),
-            memory_peak,
-            cpu_time,
+            memory_peak: end.counted.totals.memory_peak,
+            cpu_time: end.counted.totals.cpu_time,
+            block_read: end.counted.totals.block_read,
+            block_written: end.counted.totals.block_written,
             log_lost: end.log_lost,
         };
         record.write(path, Durability::Durable)?;
@@ -347,6 +352,18 @@ fn write_down(config: &Config, end: &End, witness: Witness<'_>) -> Result<(), Er
         });
     }
     Ok(())
+}
+
+/// What the kernel counted in the container's cgroup, asked as soon as the container ended, since
+/// systemd removes its scope.
+fn count(config: &Config, exit: Exit) -> Counted {
+    // Nobody can ask later how a container ended that is removed at its end.
+    let is_asked = config.exit_path.is_some() || exit.code() != 0;
+    let counted = cgroup(config).filter(|_| is_asked).map(|cgroup| Counted {
+        totals: cgroup.totals(),
+        oom_kills: cgroup.oom_kills(),
+    });
+    counted.unwrap_or_default()
 }
 
 /// Whether kills have to be counted while the container runs: systemd removes a scope as soon as

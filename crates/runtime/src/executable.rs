@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, FileType};
+use program::Answer;
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 /// The search list of a process without PATH.
@@ -67,6 +68,47 @@ fn check(path: &Path) -> Result<(), Errno> {
         _ => return Err(Errno::ACCESS),
     }
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)
+}
+
+/// The beginning of a program, read while no filter stands in the way; empty where it may only be
+/// executed.
+pub(crate) fn head(program: &CStr) -> Vec<u8> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mut head = Vec::with_capacity(program::HEAD);
+    if let Ok(file) = rustix::fs::open(program, flags, Mode::empty()) {
+        // What cannot be read explains nothing.
+        let _ = rustix::io::read(&file, rustix::buffer::spare_capacity(&mut head));
+    }
+    head
+}
+
+/// The number of this machine's processor in ELF files.
+const MACHINE: u16 = if cfg!(target_arch = "aarch64") {
+    183
+} else if cfg!(target_arch = "riscv64") {
+    243
+} else {
+    62
+};
+
+/// Why `execve` did not take a program that is there, from its beginning.
+pub(crate) fn refusal(name: &CStr, head: &[u8], errno: Errno) -> Option<String> {
+    let answer = match errno {
+        Errno::NOENT => Answer::Missing,
+        Errno::NOEXEC => Answer::Format,
+        _ => return None,
+    };
+    let flaw = program::flaw(head, answer, MACHINE)?;
+    let words = std::io::Error::from(errno).to_string();
+    let words = words
+        .split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    Some(format!(
+        "{PREFIX}{:?}: {words}: {flaw}",
+        name.to_string_lossy()
+    ))
 }
 
 /// The words are runc's: Docker and Podman look for them to tell 127 from 126.

@@ -8,6 +8,7 @@ pub(super) const LEVELS: &[(&str, u8)] = &[
     ("sys", 0),
     ("spec", 0),
     ("store", 0),
+    ("program", 0),
     ("runtime", 1),
     ("image", 1),
     ("network", 1),

@@ -67,7 +67,10 @@ fn verdict(record: &Record, live: &Live) -> String {
         return match exit.code {
             0 => format!("{program} ended by itself, with success"),
             126 => format!("{program} ended with 126: what it was to run is no program"),
-            127 => format!("{program} ended with 127: what it was to run was not found"),
+            127 => match record.lacking() {
+                Some(lacking) => format!("{program} ended with 127: {lacking}"),
+                None => format!("{program} ended with 127: what it was to run was not found"),
+            },
             code @ 129..=192 => format!(
                 "{program} ended with {code}, which a shell gives for a child that {} ended",
                 sys::signals::signal_name(code - 128)
@@ -134,6 +137,13 @@ fn details(record: &Record, live: &Live) -> Vec<String> {
     if let Some(cpu) = exit.cpu_time {
         let (seconds, ms) = (cpu / 1_000_000_000, cpu / 1_000_000 % 1000);
         lines.push(format!("processor time: {seconds}.{ms:03} s"));
+    }
+    if let (Some(read), Some(written)) = (exit.block_read, exit.block_written) {
+        lines.push(format!(
+            "block devices: {} read, {} written",
+            human::binary_size(read),
+            human::binary_size(written)
+        ));
     }
     if live.restarts > 0 {
         lines.push(format!("it was started again {} times", live.restarts));

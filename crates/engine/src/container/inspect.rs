@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::config::{ContainerConfig, LogDriver, Sharing};
+use super::limits;
 use super::live::{Live, look};
 use super::network_settings::{NetworkSettings, network_mode, network_settings};
 use super::networking::{Connection, connections};
@@ -53,8 +54,21 @@ struct State {
     error: String,
     started_at: String,
     finished_at: String,
+    /// What Docker has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<Used>,
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<monitor::Health>,
+}
+
+/// What a container used in its last life: bytes, and nanoseconds of processor time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Used {
+    memory_peak: Option<u64>,
+    cpu_time: Option<u64>,
+    block_read: Option<u64>,
+    block_written: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,13 +234,21 @@ fn state(live: &Live) -> State {
         error: exit.and_then(|exit| exit.error.clone()).unwrap_or_default(),
         started_at: live.started_at.clone().unwrap_or_else(|| NEVER.to_owned()),
         finished_at: exit.map_or_else(|| NEVER.to_owned(), |exit| exit.finished_at.clone()),
+        used: exit
+            .filter(|exit| exit.started_at.is_some())
+            .map(|exit| Used {
+                memory_peak: exit.memory_peak,
+                cpu_time: exit.cpu_time,
+                block_read: exit.block_read,
+                block_written: exit.block_written,
+            }),
         health: live.health.clone(),
     }
 }
 
 fn host_config(config: &ContainerConfig) -> HostConfig {
     let spaces = &config.namespaces;
-    let resources = &config.resources;
+    let resources = &limits::with_swap(&config.resources);
     let bind = |volume: &super::Volume| {
         let mode = if volume.read_only { ":ro" } else { "" };
         format!(

@@ -201,6 +201,8 @@ pub(super) fn expect_the_worst(path: &Path) -> Result<(), Error> {
         sent: None,
         memory_peak: None,
         cpu_time: None,
+        block_read: None,
+        block_written: None,
         log_lost: 0,
     };
     Ok(store::write_json(path, &record, Durability::Boot)?)

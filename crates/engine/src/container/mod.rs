@@ -19,6 +19,7 @@ mod health;
 mod id_range;
 mod inspect;
 mod kill;
+mod lacking;
 mod launch;
 mod layer;
 mod limits;

@@ -5,15 +5,27 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+use program::elf::ReadCache;
 
 use super::ld_cache::{self, Entry};
 use super::search::{self, Place, Requester, System};
 use super::{CACHE, Object, defaults};
 use crate::Error;
 use crate::tree::{NodeKind, Tree, Way};
+
+/// The object in a file; `None` when it is no ELF file.
+fn read(path: &Path) -> Result<Option<Object>, Error> {
+    let file = File::open(path).map_err(Error::io("opening", path))?;
+    Object::parse(&ReadCache::new(file)).map_err(|source| Error::Elf {
+        path: path.to_owned(),
+        source,
+    })
+}
 
 /// Below a library directory: variants for newer processors.
 const HWCAPS: &str = "glibc-hwcaps";
@@ -67,7 +79,7 @@ impl Loader {
             return Ok(known.clone());
         }
         let object = match way.node.kind {
-            NodeKind::File => Object::read(&tree.on_host(&way.end))?.map(Rc::new),
+            NodeKind::File => read(&tree.on_host(&way.end))?.map(Rc::new),
             _ => None,
         };
         self.objects.insert(way.end.clone(), object.clone());

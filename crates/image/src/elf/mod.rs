@@ -3,11 +3,10 @@
 mod defaults;
 mod ld_cache;
 mod loader;
-mod object;
 mod search;
 
 pub(crate) use loader::Loader;
-pub(crate) use object::Object;
+pub(crate) use program::elf::Object;
 
 /// glibc's list of libraries.
 const CACHE: &str = "/etc/ld.so.cache";

@@ -6,7 +6,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::object::Abi;
+use program::elf::Abi;
+
 use super::{Object, defaults};
 
 /// What is common to all libraries of a program.

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use program::script;
+
 use super::config::PATH;
 use crate::Error;
 use crate::elf::{Loader, Object};
-use crate::script;
 use crate::tree::{NodeKind, Tree};
 
 /// As the kernel's own limit on scripts that are run by scripts.
@@ -48,6 +49,15 @@ pub(super) fn select(
         binaries: absolute,
         architecture: architecture.ok_or(Error::NoBinaries)?,
     })
+}
+
+/// Whether all that the program at `path` needs is there.
+pub(crate) fn check(tree: &mut Tree, path: &Path) -> Result<(), Error> {
+    let mut programs = Programs {
+        loader: Loader::new(tree),
+        tree,
+    };
+    programs.select(path, 0).map(drop)
 }
 
 fn named(path: &Path, object: &Object) -> Result<&'static str, Error> {

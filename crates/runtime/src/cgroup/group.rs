@@ -320,24 +320,6 @@ impl Cgroup {
             .unwrap_or(0)
     }
 
-    /// The most memory that was used in it, in bytes, and nanoseconds of processor time; `None`
-    /// where this host does not count them.
-    pub fn totals(&self) -> (Option<u64>, Option<u64>) {
-        let read = |controller: &str, v1: &str, v2: &str| {
-            let (member, directory) = self.directory_of(controller)?;
-            let file = if member.is_unified() { v2 } else { v1 };
-            read_at(directory, file).ok()
-        };
-        let memory = read("memory", "memory.max_usage_in_bytes", "memory.peak");
-        let cpu = read("cpuacct", "cpuacct.usage", "cpu.stat");
-        let number = |text: &str| text.trim().parse::<u64>().ok();
-        let cpu = cpu.and_then(|text| match text.strip_prefix("usage_usec ") {
-            Some(rest) => number(rest.lines().next()?)?.checked_mul(1000),
-            None => number(&text),
-        });
-        (memory.and_then(|text| number(&text)), cpu)
-    }
-
     /// Removes it, with the groups that the container made below.
     ///
     /// # Errors

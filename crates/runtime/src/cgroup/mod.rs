@@ -1,7 +1,7 @@
 //! cgroups: where a container's groups are (`hierarchy`), making, entering and removing them
 //! (`group`), what is written to limit them (`limits`, `further_limits`, `devices`) and what stands
 //! there (`settings`), what they use
-//! (`stats`, `oom`), groups below (`sub`), and standing still (`freezer`). Who makes them says
+//! (`stats`, `totals`, `oom`), groups below (`sub`), and standing still (`freezer`). Who makes them says
 //! `manager`, how systemd does so `systemd`.
 
 mod devices;
@@ -19,6 +19,7 @@ mod settings;
 mod stats;
 mod sub;
 mod systemd;
+mod totals;
 mod unset;
 
 pub use error::Error;
@@ -31,3 +32,4 @@ pub use settings::Setting;
 pub use stats::{Pressure, PressureLine, Stats};
 pub use sub::SubCgroup;
 pub use systemd::Unit;
+pub use totals::Totals;

@@ -107,6 +107,7 @@ impl Init<'_> {
             entered.at(Step::WorkingDirectory)?;
         }
         let program = self.find_program().at(Step::Execute)?;
+        let head = executable::head(&program);
         // Looked for while no filter stands in the way.
         let environment = self.environment();
         self.let_go().at(Step::Start)?;
@@ -129,7 +130,7 @@ impl Init<'_> {
             hooks::start_container(container.config, &container.state, &environment)
                 .at(Step::Hooks)?;
         }
-        Err((Step::Execute, self.execute(&program, &environment)))
+        Err((Step::Execute, self.execute(&program, &head, &environment)))
     }
 
     fn hear(&self, message: FromParent, step: Step) -> Result<Vec<OwnedFd>, Failed> {
@@ -449,9 +450,11 @@ impl Init<'_> {
             .doing(|| "setting the signal mask".to_owned())
     }
 
-    fn execute(&self, program: &CStr, environment: &[CString]) -> Fault {
+    fn execute(&self, program: &CStr, head: &[u8], environment: &[CString]) -> Fault {
         let errno = sys::exec::execve(program, &self.plan.argv, environment);
-        Fault::new(format!("exec {}", program.to_string_lossy()), errno)
+        let why = executable::refusal(program, head, errno);
+        let why = why.unwrap_or_else(|| format!("exec {}", program.to_string_lossy()));
+        Fault::new(why, errno)
     }
 }
 

@@ -16,6 +16,7 @@ mod cp;
 mod crash;
 mod devices;
 mod durability;
+mod ends;
 mod enter;
 mod escapes;
 mod events;

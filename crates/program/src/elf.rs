@@ -4,74 +4,90 @@
 //! Source: System V ABI, "Dynamic Section"; ld.so(8).
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
-use object::read::{ReadCache, ReadRef, StringTable};
-
-use crate::Error;
+pub use object::read::{Error, ReadCache, Result};
+use object::read::{ReadRef, StringTable};
 
 /// Entries of the default directories are not for this object.
 const DF_1_NODEFLIB: u64 = 0x800;
 
 /// For which machine an object is; only equal ones can be loaded together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Abi {
-    pub(crate) is_64: bool,
-    pub(crate) is_big_endian: bool,
-    pub(crate) machine: u16,
+pub struct Abi {
+    /// Whether addresses have 64 bits.
+    pub is_64: bool,
+    /// Whether the highest byte comes first.
+    pub is_big_endian: bool,
+    /// The number of the processor's kind.
+    pub machine: u16,
 }
 
 /// What a loader reads of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Object {
-    pub(crate) abi: Abi,
+pub struct Object {
+    /// For which machine it is.
+    pub abi: Abi,
     /// `PT_INTERP`.
-    pub(crate) interpreter: Option<PathBuf>,
+    pub interpreter: Option<PathBuf>,
     /// `DT_SONAME`.
-    pub(crate) soname: Option<OsString>,
+    pub soname: Option<OsString>,
     /// `DT_NEEDED`, in order.
-    pub(crate) needed: Vec<OsString>,
+    pub needed: Vec<OsString>,
     /// `DT_RPATH`; empty when there is a `DT_RUNPATH`, which makes loaders ignore it.
-    pub(crate) rpath: Vec<OsString>,
+    pub rpath: Vec<OsString>,
     /// `DT_RUNPATH`.
-    pub(crate) runpath: Option<Vec<OsString>>,
+    pub runpath: Option<Vec<OsString>>,
     /// `DF_1_NODEFLIB`.
-    pub(crate) no_default_directories: bool,
+    pub no_default_directories: bool,
 }
 
 impl Object {
-    /// Reads the file at `path`; `None` when it is no ELF file.
+    /// Reads an object; `None` when it is no ELF file.
     ///
     /// # Errors
-    /// When it cannot be read, or is a damaged ELF file.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let mut file = File::open(path).map_err(Error::io("opening", path))?;
-        let mut ident = Vec::new();
-        let read = (&mut file).take(6).read_to_end(&mut ident);
-        read.and_then(|_| file.rewind())
-            .map_err(Error::io("reading", path))?;
-        let data = ReadCache::new(file);
-        let parsed = match ident.as_slice() {
-            [0x7f, b'E', b'L', b'F', 1, _] => parse::<FileHeader32<Endianness>, _>(&data),
-            [0x7f, b'E', b'L', b'F', 2, _] => parse::<FileHeader64<Endianness>, _>(&data),
-            _ => return Ok(None),
-        };
-        parsed.map(Some).map_err(|source| Error::Elf {
-            path: path.to_owned(),
-            source,
-        })
+    /// When it is a damaged ELF file, or `data` does not have all that is read of it.
+    pub fn parse<'data>(data: impl ReadRef<'data>) -> Result<Option<Self>> {
+        let ident = data.read_bytes_at(0, 6).unwrap_or_default();
+        match ident {
+            [0x7f, b'E', b'L', b'F', 1, _] => parse::<FileHeader32<Endianness>, _>(data).map(Some),
+            [0x7f, b'E', b'L', b'F', 2, _] => parse::<FileHeader64<Endianness>, _>(data).map(Some),
+            _ => Ok(None),
+        }
     }
+}
+
+/// The loader that an ELF file names (`PT_INTERP`), of which the beginning is enough; `None` when
+/// there is none.
+pub fn loader<'data>(data: impl ReadRef<'data>) -> Option<PathBuf> {
+    let ident = data.read_bytes_at(0, 5).ok()?;
+    match ident {
+        [0x7f, b'E', b'L', b'F', 1] => loader_of::<FileHeader32<Endianness>, _>(data),
+        [0x7f, b'E', b'L', b'F', 2] => loader_of::<FileHeader64<Endianness>, _>(data),
+        _ => None,
+    }
+}
+
+fn loader_of<'data, Elf, R>(data: R) -> Option<PathBuf>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = Elf::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, data).ok()?;
+    let mut paths = segments.iter();
+    let path = paths.find_map(|segment| segment.interpreter(endian, data).ok()?)?;
+    Some(OsString::from_vec(path.to_vec()).into())
 }
 
 impl Abi {
     /// As image configurations name it (Go's GOARCH).
-    pub(crate) fn architecture(self) -> Option<&'static str> {
+    pub fn architecture(self) -> Option<&'static str> {
         Some(
             match (elf::Machine(self.machine), self.is_64, self.is_big_endian) {
                 (elf::EM_X86_64, ..) => "amd64",
@@ -89,7 +105,7 @@ impl Abi {
     }
 
     /// What the kernel tells programs as `AT_PLATFORM`, for `$PLATFORM`.
-    pub(super) fn platform(self) -> Option<&'static str> {
+    pub fn platform(self) -> Option<&'static str> {
         Some(match elf::Machine(self.machine) {
             elf::EM_X86_64 => "x86_64",
             elf::EM_386 => "i686",
@@ -99,7 +115,7 @@ impl Abi {
     }
 }
 
-fn parse<'data, Elf, R>(data: R) -> object::read::Result<Object>
+fn parse<'data, Elf, R>(data: R) -> Result<Object>
 where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'data>,
@@ -170,11 +186,11 @@ fn read_dynamic<'data, Entry: Dyn<Endian = Endianness>, R: ReadRef<'data>>(
     entries: &[Entry],
     endian: Endianness,
     strings: StringTable<'data, R>,
-) -> object::read::Result<()> {
+) -> Result<()> {
     for entry in entries {
         let string = || {
             let bytes = entry.string(endian, strings)?;
-            Ok::<_, object::read::Error>(OsString::from_vec(bytes.to_vec()))
+            Ok::<_, Error>(OsString::from_vec(bytes.to_vec()))
         };
         match entry.tag(endian) {
             elf::DT_NEEDED => object.needed.push(string()?),

@@ -7,18 +7,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// As many bytes as the kernel looks at.
-pub(crate) const LINE: u64 = 256;
+pub const LINE: u64 = 256;
 
 /// What a script is run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Interpreter {
-    pub(crate) path: PathBuf,
+pub struct Interpreter {
+    /// The program that the kernel starts.
+    pub path: PathBuf,
     /// The command that `env` looks for.
-    pub(crate) by_env: Option<OsString>,
+    pub by_env: Option<OsString>,
 }
 
 /// The interpreter named in the first bytes of a file; `None` when it is no script.
-pub(crate) fn interpreter(start: &[u8]) -> Option<Interpreter> {
+pub fn interpreter(start: &[u8]) -> Option<Interpreter> {
     let line = start.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
     let line = line.trim_ascii();
     let end = line
