@@ -52,18 +52,13 @@ pub(super) fn furnish(
         {
             continue;
         }
-        let made = if may_mknod {
-            make_node(
-                dev,
-                Path::new(name),
-                FileType::CharacterDevice,
-                (major, minor),
-                0o666,
-            )
-        } else {
-            bind_node(dev, Path::new(name), &Path::new("/dev").join(name))
+        let node = Node {
+            host: &Path::new("/dev").join(name),
+            kind: FileType::CharacterDevice,
+            numbers: (major, minor),
         };
-        made.doing(|| format!("making /dev/{name}"))?;
+        node.show(dev, Path::new(name), 0o666, may_mknod)
+            .doing(|| format!("making /dev/{name}"))?;
     }
     for device in devices {
         add(root, device, may_mknod).doing(|| format!("making {}", device.path.display()))?;
@@ -103,52 +98,87 @@ fn add(root: BorrowedFd<'_>, device: &Device, may_mknod: bool) -> Result<(), Err
         _ => return Err(Errno::INVAL),
     };
     let is_device = kind != FileType::Fifo;
-    if is_device && !may_mknod {
-        return bind_node(directory.as_fd(), name, &device.path);
-    }
     let number = |n: i64| u32::try_from(n).map_err(|_| Errno::INVAL);
     let numbers = match is_device {
         true => (number(device.major)?, number(device.minor)?),
         false => (0, 0),
     };
     let mode = device.file_mode.unwrap_or(0o666);
-    match make_node(directory.as_fd(), name, kind, numbers, mode) {
-        // What may not be made can still be shown.
-        Err(Errno::PERM) if is_device => {
-            return bind_node(directory.as_fd(), name, &device.path);
-        }
-        made => made?,
+    let node = Node {
+        host: &device.path,
+        kind,
+        numbers,
+    };
+    match node.show(directory.as_fd(), name, mode, may_mknod || !is_device)? {
+        Shown::Made => {}
+        // Its owner is the host's to say.
+        Shown::Bound => return Ok(()),
     }
     let owner = device.uid.map(rustix::fs::Uid::from_raw);
     let group = device.gid.map(rustix::fs::Gid::from_raw);
     rustix::fs::chownat(&directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// A node that is there already must be the one that is wanted.
-fn make_node(
-    directory: BorrowedFd<'_>,
-    name: &Path,
+/// A device, and where the host has it.
+struct Node<'a> {
+    host: &'a Path,
     kind: FileType,
-    (major, minor): (u32, u32),
-    mode: u32,
-) -> Result<(), Errno> {
-    let mode = Mode::from_raw_mode(mode & 0o7777);
-    let device = rustix::fs::makedev(major, minor);
-    match rustix::fs::mknodat(directory, name, kind, mode, device) {
-        Err(Errno::EXIST) => {
-            let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            let is_same = FileType::from_raw_mode(there.st_mode) == kind
-                && (kind == FileType::Fifo || there.st_rdev == device);
-            if is_same { Ok(()) } else { Err(Errno::EXIST) }
-        }
-        other => other,
-    }
+    numbers: (u32, u32),
 }
 
-/// Binds a device node of the host onto an empty file.
-fn bind_node(directory: BorrowedFd<'_>, name: &Path, host: &Path) -> Result<(), Errno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let node = open_tree(CWD, host, flags)?;
-    let target = sys::path::create_file_in_root(directory, name, 0o666)?;
-    attach_at(node.as_fd(), target.as_fd())
+enum Shown {
+    Made,
+    Bound,
+}
+
+impl Node<'_> {
+    /// Makes the node `name`; what may not be made can still be shown.
+    fn show(
+        &self,
+        directory: BorrowedFd<'_>,
+        name: &Path,
+        mode: u32,
+        may_mknod: bool,
+    ) -> Result<Shown, Errno> {
+        if may_mknod {
+            match self.make(directory, name, mode) {
+                Err(Errno::PERM) if self.kind != FileType::Fifo => {}
+                made => return made.map(|()| Shown::Made),
+            }
+        }
+        self.bind(directory, name).map(|()| Shown::Bound)
+    }
+
+    /// A node that is there already must be the one that is wanted.
+    fn make(&self, directory: BorrowedFd<'_>, name: &Path, mode: u32) -> Result<(), Errno> {
+        let mode = Mode::from_raw_mode(mode & 0o7777);
+        let device = rustix::fs::makedev(self.numbers.0, self.numbers.1);
+        match rustix::fs::mknodat(directory, name, self.kind, mode, device) {
+            Err(Errno::EXIST) => {
+                let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                match self.is(&there) {
+                    true => Ok(()),
+                    false => Err(Errno::EXIST),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Binds the host's node onto an empty file, if it is the one that is wanted.
+    fn bind(&self, directory: BorrowedFd<'_>, name: &Path) -> Result<(), Errno> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let node = open_tree(CWD, self.host, flags)?;
+        if !self.is(&rustix::fs::fstat(&node)?) {
+            return Err(Errno::NODEV);
+        }
+        let target = sys::path::create_file_in_root(directory, name, 0o666)?;
+        attach_at(node.as_fd(), target.as_fd())
+    }
+
+    fn is(&self, found: &rustix::fs::Stat) -> bool {
+        let device = rustix::fs::makedev(self.numbers.0, self.numbers.1);
+        FileType::from_raw_mode(found.st_mode) == self.kind
+            && (self.kind == FileType::Fifo || found.st_rdev == device)
+    }
 }

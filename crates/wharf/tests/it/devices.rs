@@ -59,6 +59,51 @@ fn in_a_user_namespace_the_host_s_nodes_are_shown() {
     assert_eq!(bundle.output(), "2\nfifo");
 }
 
+/// Denies mknodat (259) with EPERM to whatever it executes.
+#[cfg(target_arch = "x86_64")]
+const WITHOUT_MKNOD: &str = "$f = pack('SCCL' x 4, 0x20, 0, 0, 0, 0x15, 0, 1, 259, \
+                             6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000); \
+                             $p = pack('Sx6P', 4, $f); \
+                             syscall(157, 22, 2, $p) == 0 or die; exec @ARGV";
+
+/// Outside of a user namespace too somebody may forbid mknod: here a filter that we run below.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn what_may_not_be_made_is_shown() {
+    if !is_root() {
+        return;
+    }
+    let script = "head -c 2 /dev/zero | wc -c; grep -o ' /dev/[zr][a-z]* ' /proc/self/mountinfo";
+    let mut bundle = Bundle::new(&["sh", "-c", script]);
+    bundle.config["linux"]["devices"] =
+        json!([{"path": "/dev/random", "type": "c", "major": 1, "minor": 8}]);
+    let run = |bundle: &Bundle| {
+        let command = bundle.command();
+        let output = std::process::Command::new("perl")
+            .args(["-e", WITHOUT_MKNOD])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .args(bundle.words(&["run", "box"]))
+            .current_dir(bundle.path(""))
+            .output();
+        crate::harness::Outcome::from(output.unwrap())
+    };
+    let shown = run(&bundle);
+    assert!(shown.stdout.starts_with("2\n"), "{shown:?}");
+    for name in ["zero", "random"] {
+        assert!(
+            shown.stdout.contains(&format!(" /dev/{name} \n")),
+            "{shown:?}"
+        );
+    }
+    // Only the device that is meant.
+    bundle.config["linux"]["devices"] =
+        json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 8}]);
+    let refused = run(&bundle);
+    assert!(refused.stderr.contains("making /dev/null"), "{refused:?}");
+    bundle.assert_nothing_left();
+}
+
 /// An image's own /dev/ptmx would not lead to the container's terminals.
 #[test]
 fn the_multiplexer_of_terminals_is_the_container_s() {

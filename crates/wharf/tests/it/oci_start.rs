@@ -151,13 +151,11 @@ fn without_a_cgroup_manager_there_is_no_cgroup_and_no_limit() {
     bundle.assert_nothing_left();
 }
 
-/// Says that it is ready, and something that is not for the host, when `go` is there.
-const SPEAKER: &str = "import os, socket, time
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.connect(os.environ['NOTIFY_SOCKET'])
-s.send(b'MAINPID=1')
-s.send(b'STATUS=up\\nREADY=1')
-";
+/// Says that it is ready, and something that is not for the host.
+const SPEAKER: &str = "use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; \
+                       $to = pack_sockaddr_un($ENV{NOTIFY_SOCKET}); \
+                       send(S, \"MAINPID=1\", 0, $to) or die; \
+                       send(S, \"STATUS=up\\nREADY=1\", 0, $to) or die;";
 
 fn manager(bundle: &Bundle) -> (UnixDatagram, String) {
     let path = bundle.path("manager");
@@ -183,7 +181,7 @@ fn told(socket: &UnixDatagram) -> Vec<String> {
 }
 
 fn speaks(last: &str) -> Bundle {
-    Bundle::new(&["python3", "-c", &format!("{SPEAKER}{last}")])
+    Bundle::new(&["perl", "-e", &format!("{SPEAKER}{last}")])
 }
 
 #[test]
@@ -191,7 +189,7 @@ fn the_service_manager_hears_that_a_detached_container_is_ready() {
     if !is_root() {
         return;
     }
-    let bundle = speaks("time.sleep(1000)");
+    let bundle = speaks("sleep 1000");
     let (socket, path) = manager(&bundle);
     let mut command = bundle.command();
     command.args(bundle.words(&["run", "--detach", "box"]));
@@ -213,7 +211,7 @@ fn start_waits_until_the_container_is_ready_and_says_so() {
     if !is_root() {
         return;
     }
-    let bundle = speaks("time.sleep(1000)");
+    let bundle = speaks("sleep 1000");
     let (socket, path) = manager(&bundle);
     let verb = |words: &[&str]| {
         let mut command = bundle.command();

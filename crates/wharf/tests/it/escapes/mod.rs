@@ -4,5 +4,6 @@
 mod descriptors;
 mod inheritance;
 mod kernel_files;
+mod mount_sources;
 mod mount_targets;
 mod own_binary;

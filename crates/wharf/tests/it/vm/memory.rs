@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::machine::{count, is_here};
+use super::machine::{count, is_here, start, value};
 use crate::bundle::Bundle;
 use crate::harness::Wharf;
 
@@ -53,4 +53,28 @@ fn above_memory_high_the_kernel_takes_memory_back() {
     assert!(count(&output, "high") > 0, "{output}");
     assert_eq!(count(&output, "oom_kill"), 0, "{output}");
     bundle.assert_nothing_left();
+}
+
+#[test]
+fn a_limit_below_what_is_used_is_refused_when_that_is_asked_for() {
+    if !is_here() {
+        return;
+    }
+    let script = "head -c 32m /dev/zero > /dev/shm/taken; echo ready; exec sleep 1000";
+    let bundle = Bundle::new(&["sh", "-c", script]);
+    start(&bundle, &[]);
+    while value(&bundle, "memory.current").parse::<u64>().unwrap() < 32 << 20 {}
+    let update = |limit: u64| {
+        let memory = json!({"memory": {"limit": limit, "checkBeforeUpdate": true}});
+        std::fs::write(bundle.path("limits"), memory.to_string()).unwrap();
+        bundle.run(&["update", "--resources", "limits", "box"])
+    };
+    let refused = update(16 << 20);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(refused.stderr.contains("in use"), "{refused:?}");
+    assert_eq!(value(&bundle, "memory.max"), "max");
+    let taken = update(256 << 20);
+    assert_eq!(taken.code, 0, "{taken:?}");
+    assert_eq!(value(&bundle, "memory.max"), (256 << 20).to_string());
+    bundle.end();
 }

@@ -177,3 +177,23 @@ fn a_frozen_container_stands_still_and_can_be_killed() {
     bundle.ok(&["delete", "-f", "box"]);
     bundle.assert_nothing_left();
 }
+
+/// Whoever reserves huge pages is told at once; the limit of those in use would kill him later.
+#[test]
+fn huge_pages_are_counted_when_they_are_reserved() {
+    if !is_here() {
+        return;
+    }
+    std::fs::write("/proc/sys/vm/nr_hugepages", "4").unwrap();
+    let there = std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap();
+    // mmap of so many MiB, private, anonymous and of huge pages, that nobody touches.
+    let script = "for m in 2 4; do perl -e 'exit(syscall(9, 0, shift() << 20, 3, 0x40022, -1, 0) \
+                  == -1)' $m && echo $m; done; cat /sys/fs/cgroup/hugetlb.2MB.rsvd.max";
+    let limits = json!({"hugepageLimits": [{"pageSize": "2MB", "limit": 2 << 20}]});
+    let limited = bundle(&["sh", "-c", script], limits);
+    let output = limited.output();
+    std::fs::write("/proc/sys/vm/nr_hugepages", "0").unwrap();
+    assert_eq!(there.trim(), "4", "the machine has too little memory");
+    assert_eq!(output, format!("2\n{}", 2 << 20));
+    limited.assert_nothing_left();
+}
