@@ -4,10 +4,14 @@
 //! `bench/`.
 
 mod cases;
+mod containerd;
+mod daemon;
+mod dockerd;
 mod engines;
 mod floor;
 mod machine;
 mod memory;
+mod pull;
 mod report;
 mod stage;
 mod subject;
@@ -64,6 +68,12 @@ fn measure(stage: &Stage, options: &Options, view: View, is_first: bool, report:
         report.add(memory::of_idle_containers(stage));
         report.add(memory::of_create(stage));
     }
+    if options.wants(pull::NAME) && is_first {
+        println!("measuring {}", pull::NAME);
+        pull::tables(stage, options.runs)
+            .into_iter()
+            .for_each(|table| report.add(table));
+    }
 }
 
 impl Options {
@@ -106,7 +116,7 @@ fn peer(word: Option<&String>) -> Result<(String, PathBuf), String> {
 
 fn known_case(word: Option<&String>) -> Result<String, String> {
     let names = cases::CASES.iter().map(|case| case.name);
-    let names: Vec<&str> = names.chain([memory::NAME]).collect();
+    let names: Vec<&str> = names.chain([memory::NAME, pull::NAME]).collect();
     match word {
         Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
         _ => Err(format!("--case takes one of {}", names.join(", "))),

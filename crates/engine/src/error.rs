@@ -319,9 +319,10 @@ fn of_registry(error: &image::registry::Error) -> Kind {
     use image::registry::Error as Registry;
     match error {
         Registry::NotFound { .. } => Kind::NotFound,
-        Registry::Unauthorized { .. } | Registry::Denied { .. } | Registry::Blocked { .. } => {
-            Kind::Forbidden
-        }
+        Registry::Unauthorized { .. }
+        | Registry::Denied { .. }
+        | Registry::Blocked { .. }
+        | Registry::NotSigned { .. } => Kind::Forbidden,
         Registry::Unreachable { .. }
         | Registry::BrokenOff { .. }
         | Registry::RateLimited { .. }

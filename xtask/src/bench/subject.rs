@@ -5,7 +5,7 @@ use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -172,6 +172,13 @@ impl CommandLine {
         Ok(time)
     }
 
+    /// Starts it in the background; gives back what it says, too.
+    pub(super) fn spawn(&self) -> Result<(Child, Said), String> {
+        let said = stderr_file()?;
+        let child = self.command(&said, &next_id())?.spawn();
+        Ok((child.map_err(|error| error.to_string())?, Said(said)))
+    }
+
     /// Runs what starts a container in the background.
     pub(super) fn start(&self, end: CommandLine) -> Result<Running, String> {
         // Made first, so that half a container is removed too.
@@ -207,6 +214,15 @@ impl CommandLine {
             .stdout(Stdio::null())
             .stderr(said.try_clone().map_err(|error| error.to_string())?);
         Ok(command)
+    }
+}
+
+/// What a command in the background says.
+pub(super) struct Said(File);
+
+impl Said {
+    pub(super) fn last_line(self) -> Option<String> {
+        last_line(self.0)
     }
 }
 

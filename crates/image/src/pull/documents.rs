@@ -70,11 +70,13 @@ pub(super) fn fetch(
     match shape(&top)? {
         Shape::Index => {
             for entry in fetching.choose(&top, wanted, DEEPEST)? {
+                source.demand_signatures(&[&top.digest, &entry.digest])?;
                 documents.images.push(fetching.image(entry)?);
             }
             documents.index = Some(top);
         }
         Shape::Manifest => {
+            source.demand_signatures(&[&top.digest])?;
             let image = fetching.image(top)?;
             if let Wanted::Platform(platform) = wanted
                 && platform.distance(&image.platform).is_none()

@@ -19,6 +19,16 @@ pub trait Source: Sync {
     /// When the place does not have it.
     fn manifest(&self, digest: &Digest) -> Result<RawManifest, Error>;
 
+    /// Refuses an image that must be signed and is not. The digests are those of its manifest and
+    /// of the index that names it: one of them must be signed.
+    ///
+    /// # Errors
+    /// When the signature is missing or not good.
+    fn demand_signatures(&self, digests: &[&Digest]) -> Result<(), Error> {
+        let _ = digests;
+        Ok(())
+    }
+
     /// A blob of `size` bytes from `offset` on.
     ///
     /// # Errors
@@ -47,6 +57,11 @@ impl Source for InRegistry<'_> {
             (None, tag) => tag.unwrap_or("latest").to_owned(),
         };
         Ok(self.repository.manifest(&wanted)?)
+    }
+
+    fn demand_signatures(&self, digests: &[&Digest]) -> Result<(), Error> {
+        let checked = self.repository.demand_signatures(self.reference, digests);
+        Ok(checked?)
     }
 
     fn manifest(&self, digest: &Digest) -> Result<RawManifest, Error> {

@@ -127,6 +127,19 @@ pub enum Error {
         /// Where that is said.
         file: PathBuf,
     },
+    /// The administrator wants a signature that is not there.
+    #[error("{name} is not signed as {} demands: {why}", .file.display())]
+    NotSigned {
+        /// The image.
+        name: String,
+        /// Where that is said.
+        file: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A signature that could not be read.
+    #[error("reading a signature")]
+    Signature(#[source] std::io::Error),
     /// A file about registries is not what it should be.
     #[error("{}: {problem}", .path.display())]
     Settings {

@@ -23,6 +23,7 @@ mod registries_conf;
 mod repository;
 mod search;
 mod settings;
+mod signature;
 mod tls;
 mod upload;
 mod url;

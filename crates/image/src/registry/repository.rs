@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::client::Client;
 use super::endpoint::endpoints;
+use super::signature::Signed;
 use super::{Error, RawManifest, Settings, blob, manifest, policy};
 use crate::{Digest, Reference};
 
@@ -22,6 +23,8 @@ pub struct Repository {
     clients: Vec<Client>,
     /// As in messages.
     pub(super) name: String,
+    /// What an image must be signed by.
+    signatures: Vec<Signed>,
 }
 
 impl Repository {
@@ -33,14 +36,16 @@ impl Repository {
         let by_digest = reference.digest().is_some();
         let (domain, path) = (reference.domain(), reference.path());
         let policy = settings.policies.iter().find(|path| path.exists());
-        if let (Access::Pull, Some(policy)) = (access, policy) {
-            policy::check(policy, &format!("{domain}/{path}"))?;
-        }
+        let signatures = match (access, policy) {
+            (Access::Pull, Some(policy)) => policy::check(policy, &format!("{domain}/{path}"))?,
+            _ => Vec::new(),
+        };
         let places = endpoints(settings, domain, path, access, by_digest)?;
         let clients = places.into_iter().map(|place| Client::new(settings, place));
         Ok(Self {
             clients: clients.collect(),
             name: reference.familiar_repository(),
+            signatures,
         })
     }
 
@@ -52,6 +57,19 @@ impl Repository {
         let by_tag = reference.parse::<Digest>().is_err();
         let asked = |client: &&Client| client.endpoint.resolves || !by_tag;
         self.first(asked, |client| manifest::get(client, reference))
+    }
+
+    /// Refuses an image without the signatures that the policy wants, of one of these digests.
+    ///
+    /// # Errors
+    /// [`Error::NotSigned`]; whatever keeps the signatures from being read.
+    pub fn demand_signatures(
+        &self,
+        reference: &Reference,
+        digests: &[&Digest],
+    ) -> Result<(), Error> {
+        let mut wanted = self.signatures.iter();
+        wanted.try_for_each(|signed| signed.demand(self, reference, digests))
     }
 
     /// Opens a blob at `offset`.

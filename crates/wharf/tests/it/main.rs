@@ -49,6 +49,7 @@ mod push;
 mod registry;
 mod rootless;
 mod run;
+mod signatures;
 mod streams;
 mod verbs;
 mod vm;

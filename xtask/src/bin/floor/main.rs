@@ -5,9 +5,11 @@
 //!
 //! `floor run [--user] ROOTFS CGROUP PROGRAM ARGUMENTS…`
 //! `floor exec CGROUP PID PROGRAM ARGUMENTS…`
+//! `floor unpack DIRECTORY BLOB…`
 
 mod cgroups;
 mod mounts;
+mod unpack;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,6 +36,12 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["run", "--user", root, cgroup, program @ ..] => run(root, cgroup, program, true),
         ["run", root, cgroup, program @ ..] => run(root, cgroup, program, false),
+        ["unpack", directory, blobs @ ..] => unpack::unpack(directory, blobs)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                (format!("unpacking: {error}"), errno)
+            }),
         ["exec", cgroup, pid, program @ ..] => exec(cgroup, pid, program),
         _ => Err(("usage: floor run|exec …".to_owned(), Errno::INVAL)),
     };
