@@ -173,11 +173,20 @@ fn index(file: &File, path: &Path) -> Result<Members, Error> {
         let Some(name) = normal(&entry.path) else {
             continue;
         };
+        let is_sparse = reader.is_sparse();
         let stream = &mut reader.stream_mut().stream;
         let position = stream
             .stream_position()
             .map_err(Error::io("reading", path))?;
         match entry.kind {
+            Kind::File if is_sparse => {
+                return Err(failed(
+                    tar::Malformed::Unsupported {
+                        what: format!("the member {} with holes", name.display()),
+                    }
+                    .into(),
+                ));
+            }
             Kind::File => {
                 members.insert(name, (position, entry.size));
                 // Seeking within the buffer keeps it.

@@ -34,6 +34,9 @@ pub enum Malformed {
     /// An extended header or long name of more than a mebibyte.
     #[error("an extended header is larger than 1 MiB")]
     TooLong,
+    /// A map of a member with holes that does not fit it.
+    #[error("the map of a member with holes does not fit it")]
+    Sparse,
     /// A kind of member or a record that we do not know: guessing would be unsafe.
     #[error("{what} is not supported")]
     Unsupported {
@@ -145,6 +148,11 @@ impl Header {
     pub(super) fn string(&self, field: Field) -> &[u8] {
         let bytes = self.bytes(field);
         bytes.split(|&b| b == 0).next().unwrap_or_default()
+    }
+
+    /// Whether it is of GNU's own format, in which further fields follow the device's.
+    pub(super) fn is_gnu(&self) -> bool {
+        self.bytes(field::MAGIC) == b"ustar  \0"
     }
 
     /// The name; the prefix counts in POSIX archives only, GNU has times at its place.

@@ -1,4 +1,5 @@
-//! Tar archives, read and written by our own code: ustar with PAX and GNU's long names.
+//! Tar archives, read and written by our own code: ustar with PAX, GNU's long names
+//! and its members with holes.
 //!
 //! A layer is hostile input, and every reader of tar that guesses where another one would not has
 //! become an escape. The rules here are those of Go's `archive/tar`, which Docker and containerd
@@ -11,6 +12,7 @@ mod entry;
 mod header;
 mod pax;
 mod read;
+mod sparse;
 mod write;
 
 pub use entry::{Entry, Kind};

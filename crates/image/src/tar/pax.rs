@@ -8,12 +8,21 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use super::header::{Malformed, path};
-use super::{Entry, Kind};
+use super::{Entry, Kind, sparse};
 
 /// The prefix of extended attributes.
 const XATTR: &[u8] = b"SCHILY.xattr.";
-/// Other places where the name, size or content of a member could be changed.
+/// Of members with holes: an unknown record could change the name, size or content of one.
 const SPARSE: &[u8] = b"GNU.sparse.";
+const SPARSE_KEYS: [&[u8]; 7] = [
+    b"GNU.sparse.major",
+    b"GNU.sparse.map",
+    b"GNU.sparse.minor",
+    b"GNU.sparse.name",
+    b"GNU.sparse.numblocks",
+    b"GNU.sparse.realsize",
+    b"GNU.sparse.size",
+];
 
 /// A key and its value.
 pub(super) type Record = (Vec<u8>, Vec<u8>);
@@ -37,11 +46,14 @@ pub(super) fn parse(mut bytes: &[u8]) -> Result<Records, Malformed> {
         if key.is_empty() || !no_null {
             return Err(Malformed::Pax);
         }
-        if key.starts_with(SPARSE) {
+        bytes = rest;
+        if sparse::collect(&mut records, key, value)? {
+            continue;
+        }
+        if key.starts_with(SPARSE) && !SPARSE_KEYS.contains(&key) {
             return Err(unsupported(key));
         }
         records.insert(key.to_vec(), value.to_vec());
-        bytes = rest;
     }
     Ok(records)
 }
@@ -93,7 +105,7 @@ pub(super) fn overrule(entry: &mut Entry, records: &Records) -> Result<(), Malfo
 pub(super) fn check_global(records: &Records) -> Result<(), Malformed> {
     let describes = |key: &&Vec<u8>| {
         let known: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
-        known.contains(&key.as_slice()) || key.starts_with(XATTR)
+        known.contains(&key.as_slice()) || key.starts_with(XATTR) || key.starts_with(SPARSE)
     };
     match records.keys().find(describes) {
         Some(key) => Err(Malformed::Unsupported {
@@ -207,12 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sparse_member_and_a_global_size_are_refused() {
+    fn an_unknown_record_of_holes_and_a_global_size_are_refused() {
         assert!(matches!(
-            parse(b"22 GNU.sparse.major=1\n"),
+            parse(b"22 GNU.sparse.other=1\n"),
             Err(Malformed::Unsupported { .. })
         ));
         let global = parse(b"9 size=5\n").unwrap();
+        assert!(check_global(&global).is_err());
+        let global = parse(b"22 GNU.sparse.major=1\n").unwrap();
         assert!(check_global(&global).is_err());
         assert!(check_global(&parse(b"13 comment=x\n").unwrap()).is_ok());
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::header::{BLOCK, Header, Malformed, field, path};
 use super::pax::{self, Records};
+use super::sparse::{self, Said, Sparse};
 use super::{Entry, Kind};
 
 /// Extended headers and long names are held in memory.
@@ -29,6 +30,8 @@ pub struct Reader<R> {
     remaining: u64,
     /// To the end of its last block.
     padding: u64,
+    /// Where the current member's content lies, if it has holes.
+    sparse: Option<Sparse>,
     ended: bool,
 }
 
@@ -47,6 +50,7 @@ impl<R: Read> Reader<R> {
             stream,
             remaining: 0,
             padding: 0,
+            sparse: None,
             ended: false,
         }
     }
@@ -106,6 +110,7 @@ impl<R: Read> Reader<R> {
             return Err(Malformed::Truncated.into());
         }
         (self.remaining, self.padding) = (0, 0);
+        self.sparse = None;
         if self.ended {
             return Ok(None);
         }
@@ -164,8 +169,8 @@ impl<R: Read> Reader<R> {
 
     fn member(&mut self, header: &Header, extensions: Extensions) -> Result<Entry, ReadError> {
         let mut entry = entry(header)?;
-        if let Some(records) = extensions.records {
-            pax::overrule(&mut entry, &records)?;
+        if let Some(records) = &extensions.records {
+            pax::overrule(&mut entry, records)?;
         }
         // Where both are there, Go lets GNU's long names win.
         if let Some(name) = extensions.name {
@@ -186,14 +191,119 @@ impl<R: Read> Reader<R> {
             entry.size = 0;
         }
         self.start_content(entry.size);
+        if header.bytes(field::TYPE) == b"S" {
+            self.sparse = Some(self.old_sparse(header)?);
+        } else if let Some(records) = &extensions.records {
+            self.pax_sparse(records, &mut entry)?;
+        }
+        if let Some(sparse) = &self.sparse {
+            entry.size = sparse.size();
+        }
         Ok(entry)
+    }
+}
+
+/// Members with holes.
+impl<R: Read> Reader<R> {
+    /// Passes over zeros of the current member's content that are not in the archive; gives back
+    /// how many. Reading would give them one by one.
+    pub fn skip_hole(&mut self) -> u64 {
+        let Some(sparse) = &mut self.sparse else {
+            return 0;
+        };
+        let hole = sparse.hole();
+        sparse.pass(hole);
+        hole
+    }
+
+    /// Whether the current member has holes: then its content is not what lies in the archive.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.sparse.is_some()
+    }
+
+    /// The map of the old form, whose blocks come before the content and do not count.
+    fn old_sparse(&mut self, header: &Header) -> Result<Sparse, ReadError> {
+        let (mut parts, mut more, size) = sparse::of_header(header)?;
+        let mut bytes = 0;
+        while more {
+            let block = self.block()?.ok_or(Malformed::Truncated)?;
+            let (further, again) = sparse::of_block(&block)?;
+            parts.extend(further);
+            more = again;
+            bytes += BLOCK as u64;
+            if bytes > LARGEST_EXTENSION {
+                return Err(Malformed::TooLong.into());
+            }
+        }
+        Ok(Sparse::new(parts, size, self.remaining)?)
+    }
+
+    fn pax_sparse(&mut self, records: &Records, entry: &mut Entry) -> Result<(), ReadError> {
+        let (map, name) = match sparse::of_records(records, self.remaining)? {
+            Said::Nothing => return Ok(()),
+            Said::Map(map, name) => (map, name),
+            Said::InContent(size, name) => (self.map_in_content(size)?, name),
+        };
+        if entry.kind != Kind::File {
+            return Err(Malformed::Sparse.into());
+        }
+        if let Some(name) = name {
+            entry.path = name;
+        }
+        self.sparse = Some(map);
+        Ok(())
+    }
+
+    fn map_in_content(&mut self, size: u64) -> Result<Sparse, ReadError> {
+        let mut bytes = Vec::new();
+        let mut lines = 0;
+        loop {
+            let block = (&mut *self).take(BLOCK as u64).read_to_end(&mut bytes);
+            let count = block.map_err(stream_error)?;
+            if count < BLOCK {
+                return Err(Malformed::Sparse.into());
+            }
+            let new = bytes.iter().rev().take(count);
+            lines += new.filter(|byte| **byte == b'\n').count() as u64;
+            if let Some(wanted) = sparse::lines_of_content(&bytes)?
+                && lines >= wanted
+            {
+                let parts = sparse::of_content(&bytes, wanted)?;
+                return Ok(Sparse::new(parts, size, self.remaining)?);
+            }
+            if bytes.len() as u64 > LARGEST_EXTENSION {
+                return Err(Malformed::TooLong.into());
+            }
+        }
     }
 }
 
 impl<R: Read> Read for Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = (&mut self.stream).take(self.remaining).read(buffer)?;
-        if count == 0 && self.remaining > 0 && !buffer.is_empty() {
+        let mut most = self.remaining;
+        if let Some(sparse) = &mut self.sparse {
+            let hole = usize::try_from(sparse.hole()).unwrap_or(usize::MAX);
+            let zeros = hole.min(buffer.len());
+            if zeros > 0 {
+                buffer.iter_mut().take(zeros).for_each(|byte| *byte = 0);
+                sparse.pass(zeros as u64);
+                return Ok(zeros);
+            }
+            most = sparse.content().min(most);
+        }
+        let count = self.read_stored(buffer, most)?;
+        if let Some(sparse) = &mut self.sparse {
+            sparse.pass(count as u64);
+        }
+        Ok(count)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads what is in the archive of the current member's content.
+    fn read_stored(&mut self, buffer: &mut [u8], most: u64) -> io::Result<usize> {
+        let count = (&mut self.stream).take(most).read(buffer)?;
+        if count == 0 && most > 0 && !buffer.is_empty() {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 Malformed::Truncated,
@@ -234,6 +344,7 @@ fn entry(header: &Header) -> Result<Entry, Malformed> {
     };
     let kind = match header.bytes(field::TYPE).first() {
         Some(0 | b'0' | b'7') => Kind::File,
+        Some(b'S') if header.is_gnu() => Kind::File,
         Some(b'1') => Kind::HardLink(link()),
         Some(b'2') => Kind::SymbolicLink(link()),
         Some(b'3') => device().map(|(major, minor)| Kind::CharacterDevice(major, minor))?,

@@ -92,7 +92,7 @@ impl Unpacking<'_> {
         &mut self,
         entry: Entry,
         place: &Place,
-        content: &mut impl Read,
+        content: &mut Reader<impl Read>,
     ) -> Result<(), Error> {
         let mark = whiteout::mark(&entry.path, &place.name)?;
         let parent = self.open_parent(&entry.path, &place.parent)?;
@@ -137,7 +137,7 @@ impl Unpacking<'_> {
         entry: Entry,
         place: &Place,
         parent: BorrowedFd<'_>,
-        content: &mut impl Read,
+        content: &mut Reader<impl Read>,
     ) -> Result<(), Error> {
         let member = make::Member {
             root: self.root,

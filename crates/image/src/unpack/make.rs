@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::error::failed;
 use super::name::place;
 use super::{Error, Rights, attributes, whiteout};
-use crate::tar::Entry;
+use crate::tar::{Entry, Reader};
 
 const BUFFER: usize = 128 * 1024;
 /// Of zeros that take no room on the disk.
@@ -73,7 +73,7 @@ impl Member<'_> {
         whiteout::make_opaque(&made, self.rights)
     }
 
-    pub(super) fn file(&self, content: &mut impl Read) -> Result<(), Error> {
+    pub(super) fn file(&self, content: &mut Reader<impl Read>) -> Result<(), Error> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(self.parent, self.name, flags, Mode::from_raw_mode(0o600))
@@ -85,11 +85,14 @@ impl Member<'_> {
     }
 
     /// Copies the content; a failure is told by the side that failed. Blocks of zeros become holes.
-    fn copy(&self, content: &mut impl Read, file: &mut std::fs::File) -> Result<(), Error> {
+    fn copy(&self, content: &mut Reader<impl Read>, file: &mut std::fs::File) -> Result<(), Error> {
         let mut buffer = vec![0; BUFFER];
         let mut position = 0;
         let mut in_hole = false;
         loop {
+            let hole = content.skip_hole();
+            position += hole;
+            in_hole |= hole > 0;
             let count = fill(content, &mut buffer).map_err(Error::Stream)?;
             if count == 0 {
                 break;
