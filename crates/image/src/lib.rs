@@ -40,6 +40,7 @@ mod platform;
 mod progress;
 mod pull;
 mod push;
+mod push_all;
 pub mod reference;
 pub mod registry;
 mod remove;

@@ -56,6 +56,27 @@ impl Images {
         compression: Compression,
         tools: Tools<'_>,
     ) -> Result<Pushed, Error> {
+        let tag = match name.digest() {
+            Some(digest) => digest.to_string(),
+            None => name.tag().unwrap_or("latest").to_owned(),
+        };
+        let manifest = self.push_as(Some(&tag), name, image, repository, compression, tools)?;
+        Ok(Pushed {
+            size: manifest.bytes.len() as u64,
+            digest: manifest.digest,
+        })
+    }
+
+    /// Pushes an image to the repository of `name`, under a tag or under its digest.
+    pub(crate) fn push_as(
+        &self,
+        tag: Option<&str>,
+        name: &Reference,
+        image: &Image,
+        repository: &Repository,
+        compression: Compression,
+        tools: Tools<'_>,
+    ) -> Result<RawManifest, Error> {
         let shared = self.share()?;
         let blobs = self.blobs_of(image)?;
         let needed = blobs.iter().map(|(digest, _)| digest.clone());
@@ -86,20 +107,14 @@ impl Images {
         for_each(tools.workers, LAYERS_AT_ONCE, &parts, |part| {
             self.send(part, repository, tools)
         })?;
-        let tag = match name.digest() {
-            Some(digest) => digest.to_string(),
-            None => name.tag().unwrap_or("latest").to_owned(),
-        };
-        repository.push_manifest(&tag, &manifest)?;
+        let digest = manifest.digest.to_string();
+        repository.push_manifest(tag.unwrap_or(&digest), &manifest)?;
         drop(lease);
         // What the compressed layers took the place of.
         let mut old: Vec<Digest> = blobs.into_iter().map(|(digest, _)| digest).collect();
         old.push(image.manifest.clone());
         self.exclude()?.release(&old)?;
-        Ok(Pushed {
-            digest: manifest.digest,
-            size: manifest.bytes.len() as u64,
-        })
+        Ok(manifest)
     }
 
     fn send(&self, part: &Part, repository: &Repository, tools: Tools<'_>) -> Result<(), Error> {

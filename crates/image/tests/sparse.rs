@@ -24,8 +24,11 @@ fn long() -> String {
     format!("{}/{}", "d".repeat(90), "f".repeat(90))
 }
 
-/// Files of every shape: what is written where, and how long they are.
-fn shapes() -> Vec<(String, Vec<(u64, &'static [u8])>, u64)> {
+/// A file: its name, what is written where in it, and its length.
+type Shape = (String, Vec<(u64, &'static [u8])>, u64);
+
+/// Files of every shape.
+fn shapes() -> Vec<Shape> {
     // More parts than one block of any map has room for.
     let many = (0..300).map(|n| (n * 65536, &b"part"[..])).collect();
     vec![

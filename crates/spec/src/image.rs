@@ -41,6 +41,9 @@ pub struct Descriptor {
     pub digest: String,
     /// Bytes of the blob.
     pub size: u64,
+    /// What kind of artifact a manifest is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// What an image in an index runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,

@@ -6,6 +6,7 @@ mod inspect;
 mod layers;
 mod mount;
 mod prune;
+mod referrers;
 mod verify;
 mod which;
 
@@ -52,6 +53,8 @@ enum Verb {
     Pull(pull::Args),
     /// Send an image to a registry
     Push(push::Args),
+    /// List the artifacts in a registry that are about an image
+    Referrers(referrers::Args),
     /// Remove images
     Rm(rmi::Args),
     /// Write images to an archive
@@ -83,6 +86,7 @@ pub(crate) fn image(words: &[String], context: &Context) -> Result<i32, Failure>
         "prune" => with(&name, rest, |args| prune::prune(&args, context)),
         "pull" => with(&name, rest, |args| pull::pull(args, context)),
         "push" => with(&name, rest, |args| push::push(args, context)),
+        "referrers" => with(&name, rest, |args| referrers::referrers(&args, context)),
         "rm" => with(&name, rest, |args| rmi::rmi(args, context)),
         "save" => with(&name, rest, |args| save::save(&args, context)),
         "tag" => with(&name, rest, |args| tag::tag(&args, context)),

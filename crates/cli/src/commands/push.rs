@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
+    /// Send the images for all platforms that the name means, with an index of them
+    #[arg(long)]
+    all_platforms: bool,
     /// What layers become that are not compressed: gzip, zstd or none
     #[arg(long, value_name = "CODEC", default_value = "gzip", value_parser = compression)]
     compression: Compression,
@@ -55,6 +58,7 @@ pub(crate) fn push(args: Args, context: &Context) -> Result<i32, Failure> {
     let request = PushRequest {
         image: args.image,
         destination: args.destination,
+        all_platforms: args.all_platforms,
         compression: args.compression,
     };
     let tools = Tools {

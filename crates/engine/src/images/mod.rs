@@ -15,6 +15,7 @@ mod local;
 mod look;
 mod pull;
 mod push;
+mod referrers;
 mod remove;
 mod save;
 mod settle;

@@ -1,7 +1,7 @@
 //! Pushing images.
 
 use image::registry::{Access, Repository, Settings};
-use image::{Compression, Reference, Tools};
+use image::{Compression, NamedBy, Reference, Tools};
 
 use crate::events::{Event, note};
 use crate::{Engine, Error};
@@ -13,6 +13,8 @@ pub struct PushRequest {
     pub image: String,
     /// The name that it is pushed under instead.
     pub destination: Option<String>,
+    /// The images for all platforms, with an index of them.
+    pub all_platforms: bool,
     /// What layers become that are not compressed.
     pub compression: Compression,
 }
@@ -50,7 +52,19 @@ impl Engine {
             .parse()?;
         let repository =
             Repository::open(settings, &name, Access::Push).map_err(image::Error::from)?;
-        let pushed = store.push(&name, &found.image, &repository, request.compression, tools)?;
+        let codec = request.compression;
+        let pushed = match (request.all_platforms, &found.named_by) {
+            (false, _) => store.push(&name, &found.image, &repository, codec, tools)?,
+            (true, NamedBy::Reference(source)) => {
+                store.push_all(source, &name, &repository, codec, tools)?
+            }
+            (true, NamedBy::Id) => {
+                return Err(Error::Invalid {
+                    what: "image",
+                    why: format!("{} is one image: several have a name", request.image),
+                });
+            }
+        };
         let event = Event::of_image(&name.familiar(), &name.familiar_repository(), "push");
         note(&self.paths, &[event]);
         Ok(PushResult {

@@ -140,6 +140,12 @@ pub enum Error {
     /// A signature that could not be read.
     #[error("reading a signature")]
     Signature(#[source] std::io::Error),
+    /// A URL of a kind that nothing is got from.
+    #[error("{url} is no URL that begins with http:// or https://")]
+    Url {
+        /// As given.
+        url: String,
+    },
     /// A file about registries is not what it should be.
     #[error("{}: {problem}", .path.display())]
     Settings {

@@ -86,8 +86,20 @@ pub(super) fn get(client: &Client, reference: &str) -> Result<RawManifest, Error
     }
 }
 
+/// Whether a registry said that it knows what a manifest is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Known,
+    /// It does not know of such things, or there is nothing to know.
+    Unknown,
+}
+
 /// Sends a manifest under a tag or its digest.
-pub(super) fn put(client: &Client, reference: &str, manifest: &RawManifest) -> Result<(), Error> {
+pub(super) fn put(
+    client: &Client,
+    reference: &str,
+    manifest: &RawManifest,
+) -> Result<Subject, Error> {
     let repository = &client.endpoint.repository;
     let what = format!("pushing the manifest {reference} of {repository}");
     let call = Call {
@@ -98,5 +110,9 @@ pub(super) fn put(client: &Client, reference: &str, manifest: &RawManifest) -> R
         body: Body::Bytes(&manifest.bytes),
         scope: format!("repository:{repository}:pull,push"),
     };
-    client.demand(&call, &[StatusCode::CREATED]).map(drop)
+    let answer = client.demand(&call, &[StatusCode::CREATED])?;
+    Ok(match answer.header("oci-subject") {
+        Some(_) => Subject::Known,
+        None => Subject::Unknown,
+    })
 }

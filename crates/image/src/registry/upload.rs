@@ -8,7 +8,8 @@ use std::fs::File;
 use ureq::http::{Method, StatusCode};
 
 use super::client::{Answer, Body, Call, Client};
-use super::{Error, RawManifest, Repository, manifest, url};
+use super::manifest::Subject;
+use super::{Error, RawManifest, Repository, manifest, referrers, url};
 use crate::Digest;
 
 /// Of a chunk; what is at most so large goes in one piece.
@@ -69,7 +70,11 @@ impl Repository {
     /// # Errors
     /// When the registry does not take it.
     pub fn push_manifest(&self, reference: &str, document: &RawManifest) -> Result<(), Error> {
-        manifest::put(self.client()?, reference, document)
+        let client = self.client()?;
+        match manifest::put(client, reference, document)? {
+            Subject::Known => Ok(()),
+            Subject::Unknown => referrers::note(client, document),
+        }
     }
 }
 

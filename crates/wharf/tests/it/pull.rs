@@ -195,6 +195,7 @@ fn a_password_and_a_certificate_are_used_and_wanted() {
     let registry = Registry::start_as(Manner {
         tls: true,
         password: true,
+        ..Manner::default()
     });
     let layout = Layout::of(&[shell()]);
     let from = format!("oci:{}", layout.path().display());

@@ -95,6 +95,7 @@ fn a_login_is_tried_and_kept_where_docker_keeps_it() {
     let registry = Registry::start_as(Manner {
         tls: false,
         password: true,
+        ..Manner::default()
     });
     let config = wharf.path("docker");
     let command = |words: &[&str], input: &str| {

@@ -17,6 +17,8 @@ pub(crate) struct Registry {
 pub(crate) struct Manner {
     pub(crate) tls: bool,
     pub(crate) password: bool,
+    /// Clients need a certificate of the registry's own authority.
+    pub(crate) clients: bool,
 }
 
 /// bcrypt of "secret".
@@ -50,7 +52,16 @@ impl Registry {
         Self::start_as(Manner::default())
     }
 
+    /// With something more at the top of its configuration.
+    pub(crate) fn start_with(more: &str) -> Self {
+        Self::start_configured(Manner::default(), more)
+    }
+
     pub(crate) fn start_as(manner: Manner) -> Self {
+        Self::start_configured(manner, "")
+    }
+
+    fn start_configured(manner: Manner, more: &str) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("wharf-registry-")
             .tempdir()
@@ -64,13 +75,15 @@ impl Registry {
         }
         loop {
             let port = free_port();
-            std::fs::write(path.join("config.yml"), config(path, port, manner)).unwrap();
+            std::fs::write(path.join("config.yml"), config(path, port, manner, more)).unwrap();
+            // Requests are told on one stream, the rest on the other.
+            let log = std::fs::File::create(path.join("log")).unwrap();
             let mut process = Command::new("docker-registry")
                 .arg("serve")
                 .arg(path.join("config.yml"))
                 .env("OTEL_TRACES_EXPORTER", "none")
-                .stdout(Stdio::null())
-                .stderr(std::fs::File::create(path.join("log")).unwrap())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
                 .spawn()
                 .unwrap();
             // Another test may have been faster with the port: then the registry ends.
@@ -136,10 +149,16 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn config(path: &Path, port: u16, manner: Manner) -> String {
+fn config(path: &Path, port: u16, manner: Manner, more: &str) -> String {
     let place = path.display();
+    let clients = match manner.clients {
+        true => format!(", clientcas: [{place}/ca.crt]"),
+        false => String::new(),
+    };
     let tls = match manner.tls {
-        true => format!("  tls: {{certificate: {place}/server.crt, key: {place}/server.key}}\n"),
+        true => format!(
+            "  tls: {{certificate: {place}/server.crt, key: {place}/server.key{clients}}}\n"
+        ),
         false => String::new(),
     };
     let auth = match manner.password {
@@ -149,7 +168,7 @@ fn config(path: &Path, port: u16, manner: Manner) -> String {
     format!(
         "version: 0.1\nlog: {{level: info}}\n\
          storage:\n  filesystem: {{rootdirectory: {place}/data}}\n  delete: {{enabled: true}}\n\
-         http:\n  addr: 127.0.0.1:{port}\n{tls}{auth}"
+         http:\n  addr: 127.0.0.1:{port}\n{tls}{auth}{more}"
     )
 }
 
@@ -161,7 +180,7 @@ fn certificates(path: &Path) {
           -addext basicConstraints=critical,CA:TRUE && \
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
           -subj /CN=test-registry -keyout server.key -out server.csr && \
-        printf 'subjectAltName=IP:127.0.0.1,DNS:localhost' > names && \
+        printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test' > names && \
         openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial \
           -days 2 -extfile names -out server.crt";
     let made = Command::new("sh")
