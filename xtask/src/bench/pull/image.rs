@@ -23,7 +23,7 @@ const LAYERS: usize = 5;
 
 /// Where it is kept. Another image is another directory.
 pub(super) fn cache() -> PathBuf {
-    PathBuf::from("/var/cache/wharf-bench/bookworm-1")
+    PathBuf::from("/var/cache/wharf-bench/bookworm-2")
 }
 
 /// The OCI layout, made if it is not there.
@@ -111,8 +111,14 @@ fn files_of(root: &Path, package: &str) -> Vec<String> {
         .find_map(|name| fs::read_to_string(lists.join(name)).ok());
     let list = list.unwrap_or_default();
     let names = list.lines().filter_map(|line| line.strip_prefix('/'));
-    names
-        .filter(|name| *name != ".")
-        .map(str::to_owned)
-        .collect()
+    names.filter_map(|name| canonical(root, name)).collect()
+}
+
+/// A member's name without links on the way: packages still say `lib` for `usr/lib`.
+fn canonical(root: &Path, name: &str) -> Option<String> {
+    let path = root.join(name);
+    let parent = path.parent()?.canonicalize().ok()?;
+    let found = parent.join(path.file_name()?);
+    let inside = found.strip_prefix(root.canonicalize().ok()?).ok()?;
+    Some(inside.to_str()?.to_owned())
 }
