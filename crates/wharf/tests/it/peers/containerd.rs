@@ -8,7 +8,7 @@ use crate::harness::Outcome;
 const SOCKET: &str = "containerd.sock";
 
 /// A daemon of its own, without what is for Kubernetes.
-fn containerd(stage: &Stage) -> Daemon {
+pub(super) fn containerd(stage: &Stage) -> Daemon {
     let configuration = format!(
         "version = 2\nroot = {:?}\nstate = {:?}\n\
          disabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.internal.v1.opt\"]\n\
@@ -22,8 +22,8 @@ fn containerd(stage: &Stage) -> Daemon {
     stage.daemon(&["containerd", "--config", &configuration], SOCKET)
 }
 
-struct Ctr<'a> {
-    stage: &'a Stage,
+pub(super) struct Ctr<'a> {
+    pub(super) stage: &'a Stage,
 }
 
 impl Ctr<'_> {
@@ -37,7 +37,7 @@ impl Ctr<'_> {
         command(&self.words(words))
     }
 
-    fn ok(&self, words: &[&str]) -> String {
+    pub(super) fn ok(&self, words: &[&str]) -> String {
         let outcome: Outcome = self.command(words).output().unwrap().into();
         assert_eq!(outcome.code, 0, "{words:?}: {outcome:?}");
         outcome.stdout.trim_end().to_owned()

@@ -8,7 +8,7 @@ use super::stage::{Daemon, Stage};
 const SOCKET: &str = "docker.sock";
 
 /// A daemon that touches nothing outside of its directory and its namespaces.
-fn dockerd(stage: &Stage) -> Daemon {
+pub(super) fn dockerd(stage: &Stage) -> Daemon {
     let configuration = json!({
         "runtimes": {"wharf": {"path": stage.runc()}}, "default-runtime": "wharf",
         "data-root": stage.path("data"), "exec-root": stage.path("exec"),
@@ -21,7 +21,7 @@ fn dockerd(stage: &Stage) -> Daemon {
     stage.daemon(&["dockerd", "--config-file", &configuration], SOCKET)
 }
 
-fn docker(stage: &Stage) -> Engine<'_> {
+pub(super) fn docker(stage: &Stage) -> Engine<'_> {
     let host = format!("unix://{}", stage.text(SOCKET));
     Engine {
         stage,

@@ -6,5 +6,6 @@ mod buildah;
 mod containerd;
 mod docker;
 mod engine;
+mod images;
 mod podman;
 mod stage;

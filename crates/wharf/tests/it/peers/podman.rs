@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::stage::Stage;
 
 /// Podman with a storage and a configuration of its own.
-fn podman(stage: &Stage) -> Engine<'_> {
+pub(super) fn podman(stage: &Stage) -> Engine<'_> {
     // Locks of the machine's own, in /dev/shm, are not ours to touch, and Podman's default limits
     // may exceed those that we have.
     let configuration = format!(
