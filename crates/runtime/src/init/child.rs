@@ -91,9 +91,12 @@ impl Init<'_> {
         };
         self.set_streams(terminal.as_ref()).at(Step::Terminal)?;
         drop(terminal);
+        self.plan.labels.apply(&labels).at(Step::Labels)?;
+        drop(labels);
+        // Before the limit of open files is the program's.
+        self.let_go().at(Step::Start)?;
         rlimits::apply(&self.plan.process.rlimits).at(Step::Rlimits)?;
         self.plan.own_scheduling.apply().at(Step::Scheduling)?;
-        self.plan.labels.apply(&labels).at(Step::Labels)?;
         let entered = self.enter_working_directory();
         if self.plan.bare.is_none() {
             self.take_on_credentials().at(Step::Credentials)?;
@@ -110,7 +113,6 @@ impl Init<'_> {
         let head = executable::head(&program);
         // Looked for while no filter stands in the way.
         let environment = self.environment();
-        self.let_go().at(Step::Start)?;
         self.heed_signals().at(Step::Start)?;
         // Whoever decides about calls is told now, since the parent may be gone at the start.
         let filter = self.plan.seccomp.as_ref();

@@ -4,6 +4,8 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 
+use serde_json::json;
+
 use crate::bundle::{Bundle, receive};
 use crate::harness::is_root;
 
@@ -133,4 +135,23 @@ fn an_init_that_waits_for_its_start_holds_nothing_of_the_host() {
         );
     }
     bundle.end();
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_the_program_s_alone() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&["sh", "-c", "ulimit -n"]);
+    bundle.config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 6, "hard": 6}]);
+    let source = bundle.path("source");
+    std::fs::create_dir(&source).unwrap();
+    bundle.config["root"]["readonly"] = json!(false);
+    for number in 0..20 {
+        let mount = json!({"destination": format!("/tmp/{number}"), "source": source,
+            "type": "bind", "options": ["bind"]});
+        bundle.config["mounts"].as_array_mut().unwrap().push(mount);
+    }
+    assert_eq!(bundle.output(), "6");
+    bundle.assert_nothing_left();
 }
