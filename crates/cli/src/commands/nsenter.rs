@@ -76,7 +76,7 @@ pub(crate) fn nsenter(mut args: Args, context: &Context) -> Result<i32, Failure>
     let namespaces = args.namespaces();
     if namespaces.is_empty() {
         return Err(Failure::usage(
-            "say which namespace to enter: --net, --pid, …, or --all",
+            "say which namespaces to enter: --mount, --uts, --ipc, --net, --pid, --user, --cgroup, --time or --all",
         ));
     }
     let container = args.words.remove(0);

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(short = 'T', long)]
     time: bool,
     /// The program and its arguments; your shell without one
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(trailing_var_arg = true)]
     command: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args, environment: Vec<(String, String)>) -> Result<i32,
         .collect();
     if namespaces.is_empty() {
         return Err(Failure::usage(
-            "say which namespace shall be new: --pid, --net, …",
+            "say which namespaces shall be new: --mount, --uts, --ipc, --net, --pid, --user, --cgroup or --time",
         ));
     }
     run_bare(

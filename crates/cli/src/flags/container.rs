@@ -8,11 +8,12 @@ use engine::{
 };
 use spec::runtime::{DeviceRule, Rlimit, TimeOffset};
 
+use super::device::DeviceFlag;
 use super::health::HealthFlags;
 use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
 use super::network::NetworkFlags;
-use super::{device, environment, log, mount, namespace, restart, security, ulimit};
+use super::{cdi, device, environment, log, mount, namespace, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
 
@@ -80,9 +81,12 @@ pub(crate) struct ContainerFlags {
     /// Set a kernel parameter of its namespaces, NAME=VALUE
     #[arg(long, value_name = "PARAMETER")]
     sysctl: Vec<String>,
-    /// Give it a device of the host, PATH[:TARGET][:rwm]
+    /// Give it a device, PATH[:TARGET][:rwm] or by its name in /etc/cdi, VENDOR/CLASS=NAME
     #[arg(long, value_name = "DEVICE", value_parser = device::device)]
-    device: Vec<DeviceWish>,
+    device: Vec<DeviceFlag>,
+    /// Give it graphics processors of /etc/cdi: all, a number or device=ID[,ID...]
+    #[arg(long, value_name = "WHICH")]
+    gpus: Option<String>,
     /// Allow the use of devices, TYPE MAJOR:MINOR ACCESS
     #[arg(long, value_name = "RULE", value_parser = device::rule)]
     device_cgroup_rule: Vec<DeviceRule>,
@@ -143,6 +147,9 @@ pub(crate) struct ContainerFlags {
     /// Cgroup root: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
     cgroupns: Option<Sharing>,
+    /// The cgroup, or with systemd the slice, below which its own is
+    #[arg(long, value_name = "CGROUP")]
+    cgroup_parent: Option<String>,
     /// Move a clock, monotonic|boottime=SECONDS
     #[arg(long, value_name = "OFFSET", value_parser = time_offset)]
     time_offset: Vec<(String, TimeOffset)>,
@@ -155,7 +162,8 @@ pub(crate) struct ContainerFlags {
     /// Drop a capability
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<String>,
-    /// no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE or systempaths=unconfined
+    /// no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE, systempaths=unconfined,
+    /// mask=PATH, unmask=ALL|PATH or label=disable
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Run a small init that reaps orphans and passes signals on
@@ -187,6 +195,26 @@ pub(crate) struct ContainerFlags {
 impl ContainerFlags {
     /// The request. `attached` says that the caller's standard input ends the container's.
     pub(crate) fn config(
+        mut self,
+        context: &Context,
+        attached: bool,
+    ) -> Result<ContainerConfig, Failure> {
+        let (devices, named) = self.devices()?;
+        let mut config = self.without_named_devices(context, attached)?;
+        config.devices = devices;
+        cdi::inject(&mut config, &named).map_err(Failure::usage)?;
+        Ok(config)
+    }
+
+    /// The nodes that are asked for, and the names of devices.
+    fn devices(&mut self) -> Result<(Vec<DeviceWish>, Vec<String>), Failure> {
+        let (nodes, mut named) = device::sorted(std::mem::take(&mut self.device));
+        let gpus = self.gpus.as_deref().map(cdi::gpus).transpose();
+        named.extend(gpus.map_err(Failure::usage)?.unwrap_or_default());
+        Ok((nodes, named))
+    }
+
+    fn without_named_devices(
         self,
         context: &Context,
         attached: bool,
@@ -215,11 +243,13 @@ impl ContainerFlags {
             dns_options: self.dns_option,
             group_add: self.group_add,
             sysctls: environment::labels(&self.sysctl).map_err(usage)?,
-            devices: self.device,
             device_rules: self.device_cgroup_rule,
             volumes_from: self.volumes_from,
             apparmor: security.apparmor,
             shows_system_paths: security.shows_system_paths,
+            masked_paths: security.masked,
+            unmasked_paths: security.unmasked,
+            cgroup_parent: self.cgroup_parent,
             terminal: self.tty,
             open_stdin: self.interactive,
             stdin_once: self.interactive && attached,
@@ -248,10 +278,10 @@ impl ContainerFlags {
             init: self.init,
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
-            platform: None,
             restart: self.restart,
             health: self.health.config().map_err(usage)?,
             log: log::driver(self.log_driver.as_deref(), &self.log_opt).map_err(usage)?,
+            ..ContainerConfig::default()
         })
     }
 }

@@ -5,13 +5,34 @@ use std::path::{Path, PathBuf};
 use engine::DeviceWish;
 use spec::runtime::DeviceRule;
 
-/// `PATH[:TARGET][:ACCESS]`, as Docker writes it.
-pub(crate) fn device(text: &str) -> Result<DeviceWish, String> {
+use super::cdi;
+
+/// What `--device` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DeviceFlag {
+    /// A node of the host.
+    Node(DeviceWish),
+    /// A device that a file of the host describes, by its name there.
+    Named(String),
+}
+
+/// Nodes, and names.
+pub(crate) fn sorted(flags: Vec<DeviceFlag>) -> (Vec<DeviceWish>, Vec<String>) {
+    let (mut nodes, mut names) = (Vec::new(), Vec::new());
+    for flag in flags {
+        match flag {
+            DeviceFlag::Node(node) => nodes.push(node),
+            DeviceFlag::Named(name) => names.push(name),
+        }
+    }
+    (nodes, names)
+}
+
+/// `VENDOR/CLASS=NAME`, or `PATH[:TARGET][:ACCESS]`, as Docker writes it.
+pub(crate) fn device(text: &str) -> Result<DeviceFlag, String> {
     let wrong = || format!("invalid device {text:?}: expected PATH[:TARGET][:rwm]");
-    if !text.starts_with('/') && text.contains('=') {
-        return Err(format!(
-            "the device {text:?} is one of CDI, which is not supported yet"
-        ));
+    if cdi::is_name(text) {
+        return Ok(DeviceFlag::Named(text.to_owned()));
     }
     let parts: Vec<&str> = text.split(':').collect();
     let is_access = |part: &str| !part.is_empty() && part.chars().all(|c| "rwm".contains(c));
@@ -25,11 +46,11 @@ pub(crate) fn device(text: &str) -> Result<DeviceWish, String> {
     if !Path::new(source).is_absolute() || !Path::new(target).is_absolute() {
         return Err(wrong());
     }
-    Ok(DeviceWish {
+    Ok(DeviceFlag::Node(DeviceWish {
         source: PathBuf::from(source),
         target: PathBuf::from(target),
         access: access.to_owned(),
-    })
+    }))
 }
 
 /// `TYPE MAJOR:MINOR ACCESS`, as the kernel writes it.
@@ -62,16 +83,21 @@ mod tests {
 
     #[test]
     fn a_device_has_a_place_and_an_access() {
-        let wish = device("/dev/fuse:/dev/other:rw").unwrap();
+        let node = |text| match device(text) {
+            Ok(DeviceFlag::Node(node)) => node,
+            other => panic!("{other:?}"),
+        };
+        let wish = node("/dev/fuse:/dev/other:rw");
         assert_eq!(
             (wish.target.to_str(), wish.access.as_str()),
             (Some("/dev/other"), "rw")
         );
-        assert_eq!(device("/dev/fuse:r").unwrap().access, "r");
+        assert_eq!(node("/dev/fuse:r").access, "r");
         for text in ["fuse", "/dev/a:b", "/dev/a:/b:x", ""] {
             assert!(device(text).is_err(), "{text}");
         }
-        assert!(device("vendor.com/class=name").unwrap_err().contains("CDI"));
+        let named = DeviceFlag::Named("vendor.com/class=name".to_owned());
+        assert_eq!(device("vendor.com/class=name"), Ok(named));
         assert_eq!(rule("c 10:* rwm").unwrap().minor, None);
         assert!(rule("c 10 rwm").is_err() && rule("x 1:1 r").is_err());
     }

@@ -1,6 +1,7 @@
 //! Flags that several verbs share, and how their values are written. What follows from them is
 //! the engine's business.
 
+pub(crate) mod cdi;
 pub(crate) mod container;
 pub(crate) mod device;
 pub(crate) mod duration;

@@ -1,5 +1,7 @@
 //! `--security-opt`.
 
+use std::path::PathBuf;
+
 use engine::Seccomp;
 use spec::runtime::LinuxSeccomp;
 
@@ -10,10 +12,12 @@ pub(crate) struct SecurityOptions {
     pub(crate) seccomp: Seccomp,
     pub(crate) apparmor: Option<String>,
     pub(crate) shows_system_paths: bool,
+    pub(crate) masked: Vec<PathBuf>,
+    pub(crate) unmasked: Vec<String>,
 }
 
-/// Reads `no-new-privileges[:true|false]`, `seccomp=unconfined|FILE`, `apparmor=PROFILE` and
-/// `systempaths=unconfined`.
+/// Reads `no-new-privileges[:true|false]`, `seccomp=unconfined|FILE`, `apparmor=PROFILE`,
+/// `systempaths=unconfined`, `mask=PATH:PATH`, `unmask=ALL|PATH:PATH` and `label=disable`.
 pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
     let mut options = SecurityOptions::default();
     for flag in flags {
@@ -30,6 +34,27 @@ pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
             ("apparmor", profile) if !profile.is_empty() => {
                 options.apparmor = Some(profile.to_owned());
             }
+            ("mask", paths) if !paths.is_empty() => {
+                for path in paths.split(':') {
+                    options.masked.push(absolute(path, flag)?.into());
+                }
+            }
+            ("unmask", paths) if !paths.is_empty() => {
+                for path in paths.split(':') {
+                    let path = match path.eq_ignore_ascii_case("all") {
+                        true => "ALL",
+                        false => absolute(path, flag)?,
+                    };
+                    options.unmasked.push(path.to_owned());
+                }
+            }
+            // Where nothing is labelled there is nothing to switch off.
+            ("label", "disable") => {}
+            ("label", _) => {
+                return Err(format!(
+                    "the security option {flag:?} is not supported: only label=disable is"
+                ));
+            }
             ("systempaths", "unconfined") => options.shows_system_paths = true,
             _ => return Err(format!("the security option {flag:?} is not supported")),
         }
@@ -37,8 +62,31 @@ pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
     Ok(options)
 }
 
+fn absolute<'a>(path: &'a str, flag: &str) -> Result<&'a str, String> {
+    match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(format!(
+            "the security option {flag:?} has a path that is not absolute"
+        )),
+    }
+}
+
 fn profile(file: &str) -> Result<LinuxSeccomp, String> {
     let text = std::fs::read(file).map_err(|error| format!("reading {file}: {error}"))?;
+    // Read as the runtime's form, these rules would hold for everybody.
+    if let Ok(document) = serde_json::from_slice::<serde_json::Value>(&text) {
+        let rules = document["syscalls"].as_array().map(Vec::as_slice);
+        let mut rules = rules.unwrap_or_default().iter();
+        let is_conditional = |key: &str, rule: &serde_json::Value| {
+            rule[key].as_object().is_some_and(|given| !given.is_empty())
+        };
+        if rules.any(|rule| is_conditional("includes", rule) || is_conditional("excludes", rule)) {
+            return Err(format!(
+                "the seccomp profile {file} has rules with includes or excludes, which only Docker's \
+                 own form has, and which are not supported"
+            ));
+        }
+    }
     serde_json::from_slice(&text).map_err(|error| {
         format!("the seccomp profile {file} is not in the form of the OCI runtime specification: {error}")
     })
@@ -70,11 +118,19 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_masked_and_shown() {
+        let both = options(&["mask=/a:/b", "unmask=ALL", "label=disable"]).unwrap();
+        assert_eq!(both.masked, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(both.unmasked, ["ALL"]);
+        assert!(options(&["mask=a"]).unwrap_err().contains("not absolute"));
+    }
+
+    #[test]
     fn others_are_refused_by_name() {
         assert!(
-            options(&["label=disable"])
+            options(&["label=type:x"])
                 .unwrap_err()
-                .contains("label=disable")
+                .contains("label=type:x")
         );
         assert!(
             options(&["seccomp=/nonexistent"])

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use spec::runtime::{DeviceRule, LinuxSeccomp, Rlimit, TimeOffset};
+use spec::runtime::{DeviceRule, Hooks, LinuxSeccomp, Rlimit, TimeOffset};
 
 use super::health::HealthConfig;
 use super::restarts::RestartPolicy;
@@ -73,6 +73,14 @@ pub struct ContainerConfig {
     pub domainname: Option<String>,
     /// Whether nothing of /proc and /sys is hidden or read-only.
     pub shows_system_paths: bool,
+    /// Further paths that are hidden.
+    pub masked_paths: Vec<PathBuf>,
+    /// Paths that are neither hidden nor read-only; `ALL` is all.
+    pub unmasked_paths: Vec<String>,
+    /// The cgroup, or with systemd the slice, below which its own cgroup is.
+    pub cgroup_parent: Option<String>,
+    /// Programs of the host that are run at points of its life.
+    pub hooks: Hooks,
     /// The AppArmor profile.
     pub apparmor: Option<String>,
     /// Whether the root is read-only.

@@ -6,6 +6,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use runtime::cgroup::Manager;
 use rustix::fs::{Mode, OFlags};
 use spec::image::ContainerDefaults;
 use store::{Durability, Id};
@@ -127,6 +128,7 @@ impl Engine {
         limits::resources(&config.resources, devices::rules(config)?)?;
         devices::wished(config, &self.host)?;
         oci_spec::capability_sets(config, 0)?;
+        check_cgroup_parent(config, &self.cgroup_manager)?;
         check_targets(config)
     }
 
@@ -245,6 +247,32 @@ fn check_directory(path: &Path) -> Result<(), Error> {
         what: "root filesystem",
         why: format!("{} is not a directory", path.display()),
     })
+}
+
+/// A path below the root of the cgroups, or the name of a slice.
+fn check_cgroup_parent(config: &ContainerConfig, manager: &Manager) -> Result<(), Error> {
+    let Some(parent) = &config.cgroup_parent else {
+        return Ok(());
+    };
+    let is_plain =
+        |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(':');
+    let (is_good, expected) = match manager {
+        Manager::Systemd(_) => (
+            parent.ends_with(".slice") && !parent.contains('/') && is_plain(parent),
+            "expected the name of a slice, as user.slice",
+        ),
+        Manager::Cgroupfs | Manager::Disabled => (
+            parent.trim_matches('/').split('/').all(is_plain),
+            "expected a path below the root of the cgroups, as /jobs",
+        ),
+    };
+    match is_good {
+        true => Ok(()),
+        false => Err(Error::Invalid {
+            what: "cgroup parent",
+            why: format!("{parent:?}: {expected}"),
+        }),
+    }
 }
 
 /// Mounts go to absolute paths, each to its own.

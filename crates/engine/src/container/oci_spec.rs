@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use runtime::capabilities::{self, Capability};
 use runtime::cgroup::Manager;
 use spec::runtime::{
-    Capabilities, Config, Device, IdMapping, Linux, LinuxResources, LinuxSeccomp, Mount,
+    Capabilities, Config, Device, Hooks, IdMapping, Linux, LinuxResources, LinuxSeccomp, Mount,
     NamespaceType, Process, Rlimit, Root, User,
 };
 
@@ -85,23 +85,21 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         oom_score_adj: input.oom_score_adj,
         ..Process::default()
     };
-    let hidden = |paths: &[&str]| match config.privileged || config.shows_system_paths {
-        true => Vec::new(),
-        false => paths.iter().map(PathBuf::from).collect(),
-    };
     let linux = Linux {
         uid_mappings: input.id_maps.0,
         gid_mappings: input.id_maps.1,
         resources: input.resources,
         cgroups_path: Some(match input.cgroup_manager {
-            Manager::Cgroupfs | Manager::Disabled => cgroup_path(&record.id),
-            Manager::Systemd(_) => scope(&record.id),
+            Manager::Cgroupfs | Manager::Disabled => {
+                cgroup_path(config.cgroup_parent.as_deref(), &record.id)
+            }
+            Manager::Systemd(_) => scope(config.cgroup_parent.as_deref(), &record.id),
         }),
         namespaces: input.spaces.list,
         devices: input.devices,
         seccomp: seccomp(config)?,
-        masked_paths: hidden(&MASKED),
-        readonly_paths: hidden(&READ_ONLY),
+        masked_paths: masked(config),
+        readonly_paths: shown_unless_unmasked(config, &READ_ONLY),
         time_offsets: config.time_offsets.clone(),
         sysctl: config.sysctls.clone(),
         ..Linux::default()
@@ -118,6 +116,7 @@ pub(super) fn build(input: Input<'_>) -> Result<Config, Error> {
         domainname: config.domainname.clone(),
         mounts: input.mounts,
         annotations: annotations(config),
+        hooks: (config.hooks != Hooks::default()).then(|| config.hooks.clone()),
         linux: Some(linux),
         ..Config::default()
     })
@@ -132,13 +131,37 @@ fn annotations(config: &ContainerConfig) -> BTreeMap<String, String> {
 }
 
 /// The cgroup of a container, by its id alone, so that whoever knows the id can remove it.
-pub(super) fn cgroup_path(id: &str) -> String {
-    format!("/wharf-{id}")
+pub(super) fn cgroup_path(parent: Option<&str>, id: &str) -> String {
+    let parent = parent.unwrap_or_default().trim_matches('/');
+    match parent.is_empty() {
+        true => format!("/wharf-{id}"),
+        false => format!("/{parent}/wharf-{id}"),
+    }
 }
 
 /// The same for systemd, in the slice where it has what no slice is named for, as Docker does.
-fn scope(id: &str) -> String {
-    format!(":wharf:{id}")
+fn scope(parent: Option<&str>, id: &str) -> String {
+    format!("{}:wharf:{id}", parent.unwrap_or_default())
+}
+
+/// What is hidden: as by Docker, and what was asked for.
+fn masked(config: &ContainerConfig) -> Vec<PathBuf> {
+    let mut paths = shown_unless_unmasked(config, &MASKED);
+    paths.extend(config.masked_paths.iter().cloned());
+    paths
+}
+
+/// Those of the paths that were not asked to be left as they are.
+fn shown_unless_unmasked(config: &ContainerConfig, paths: &[&str]) -> Vec<PathBuf> {
+    let unmasked = &config.unmasked_paths;
+    let is_all = unmasked.iter().any(|path| path == "ALL");
+    if config.privileged || config.shows_system_paths || is_all {
+        return Vec::new();
+    }
+    let kept = paths
+        .iter()
+        .filter(|path| !unmasked.iter().any(|asked| asked == *path));
+    kept.map(PathBuf::from).collect()
 }
 
 fn arguments(record: &Record) -> Vec<String> {

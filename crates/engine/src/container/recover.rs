@@ -50,7 +50,7 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
         Ok(_) => {}
         // A cgroup may have been made before there was a state to remember it in.
         Err(runtime::Error::NotFound { .. }) => {
-            runtime::cgroup::remove_by_path(&cgroup_path(id))
+            runtime::cgroup::remove_by_path(&cgroup_of(charge, id)?)
                 .map_err(|error| failed(runtime::Error::Cgroup(error)))?
         }
         Err(error) => return Err(failed(error)),
@@ -61,6 +61,15 @@ pub(super) fn release(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Er
         store::remove_tree(&charge.directory().join(document))?;
     }
     Ok(())
+}
+
+/// The cgroup that was asked for, if it was written down; else it is named after the id alone.
+fn cgroup_of(charge: &Charge, id: &str) -> Result<String, Error> {
+    let config: Option<spec::runtime::Config> =
+        store::read_json(&charge.directory().join("config.json"))?;
+    let path = config.and_then(|config| config.linux?.cgroups_path);
+    let path = path.filter(|path| !path.contains(':'));
+    Ok(path.unwrap_or_else(|| cgroup_path(None, id)))
 }
 
 fn free_id_range(paths: &Paths, charge: &Charge, id: &str) -> Result<(), Error> {

@@ -15,6 +15,7 @@ mod config;
 mod cp;
 mod crash;
 mod devices;
+mod docker_flags;
 mod durability;
 mod ends;
 mod enter;
