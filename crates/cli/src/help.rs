@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use crate::commands::*;
 use crate::exit_code::Failure;
-use crate::output;
+use crate::pager;
 
 const OVERVIEW: &str = "\
 A container engine for Linux in one static binary.
@@ -84,7 +84,7 @@ See 'wharf COMMAND --help' for a command's options.
 /// Shows the overview, or the page of one verb.
 pub(crate) fn help(verb: Option<&str>) -> Result<i32, Failure> {
     let Some(verb) = verb else {
-        output::print(OVERVIEW);
+        pager::show(OVERVIEW);
         return Ok(0);
     };
     let Some(command) = command(verb) else {
@@ -94,7 +94,7 @@ pub(crate) fn help(verb: Option<&str>) -> Result<i32, Failure> {
         )));
     };
     let mut command = command.bin_name(format!("wharf {verb}"));
-    output::print(&command.render_help().to_string());
+    pager::show(&command.render_help().to_string());
     Ok(0)
 }
 

@@ -18,6 +18,7 @@ mod help;
 mod human;
 mod listing;
 mod output;
+mod pager;
 mod progress;
 mod sealed;
 mod several;

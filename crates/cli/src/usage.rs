@@ -3,7 +3,7 @@
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::exit_code::Failure;
-use crate::output;
+use crate::pager;
 
 /// Reads the arguments of `verb` (its words from the program's name on), or says why not. Only
 /// this verb's flags are built.
@@ -25,7 +25,7 @@ pub(crate) fn parse<A: CommandFactory + FromArgMatches>(
                 sentence(&error.to_string())
             ));
         }
-        output::print(&error.to_string());
+        pager::show(&error.to_string());
         Failure::told(0)
     })
 }

@@ -6,6 +6,7 @@ mod script;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::output::{self, Format};
+use crate::pager;
 
 /// Show what a container is made of
 ///
@@ -39,6 +40,10 @@ pub(crate) fn explain(args: Args, context: &Context) -> Result<i32, Failure> {
             )
         }
     };
-    output::print(&text);
+    match args.commands {
+        // It goes to a file, or to a shell.
+        true => output::print(&text),
+        false => pager::show(&text),
+    }
     Ok(0)
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use engine::Seccomp;
-use spec::runtime::LinuxSeccomp;
 
 /// Everything that was said.
 #[derive(Debug, Default, PartialEq)]
@@ -28,7 +27,7 @@ pub(crate) fn collect(flags: &[String]) -> Result<SecurityOptions, String> {
             ("seccomp", "unconfined") => options.seccomp = Seccomp::Unconfined,
             ("seccomp", "builtin") => options.seccomp = Seccomp::Default,
             ("seccomp", file) if !file.is_empty() => {
-                options.seccomp = Seccomp::Profile(Box::new(profile(file)?));
+                options.seccomp = profile(file)?;
             }
             ("apparmor", "unconfined") => options.apparmor = None,
             ("apparmor", profile) if !profile.is_empty() => {
@@ -71,25 +70,26 @@ fn absolute<'a>(path: &'a str, flag: &str) -> Result<&'a str, String> {
     }
 }
 
-fn profile(file: &str) -> Result<LinuxSeccomp, String> {
+/// A profile in the runtime's form, or in Docker's own with its conditions.
+fn profile(file: &str) -> Result<Seccomp, String> {
     let text = std::fs::read(file).map_err(|error| format!("reading {file}: {error}"))?;
-    // Read as the runtime's form, these rules would hold for everybody.
-    if let Ok(document) = serde_json::from_slice::<serde_json::Value>(&text) {
-        let rules = document["syscalls"].as_array().map(Vec::as_slice);
-        let mut rules = rules.unwrap_or_default().iter();
-        let is_conditional = |key: &str, rule: &serde_json::Value| {
-            rule[key].as_object().is_some_and(|given| !given.is_empty())
-        };
-        if rules.any(|rule| is_conditional("includes", rule) || is_conditional("excludes", rule)) {
-            return Err(format!(
-                "the seccomp profile {file} has rules with includes or excludes, which only Docker's \
-                 own form has, and which are not supported"
-            ));
-        }
+    let wrong = |error| format!("the seccomp profile {file} cannot be understood: {error}");
+    let document: serde_json::Value = serde_json::from_slice(&text).map_err(wrong)?;
+    let rules = document["syscalls"].as_array().into_iter().flatten();
+    let is_dockers = document.get("archMap").is_some()
+        || rules.into_iter().any(|rule| {
+            ["includes", "excludes", "name"]
+                .iter()
+                .any(|key| rule.get(key).is_some())
+        });
+    match is_dockers {
+        true => serde_json::from_value(document)
+            .map(|profile| Seccomp::Docker(Box::new(profile)))
+            .map_err(wrong),
+        false => serde_json::from_value(document)
+            .map(|profile| Seccomp::Profile(Box::new(profile)))
+            .map_err(wrong),
     }
-    serde_json::from_slice(&text).map_err(|error| {
-        format!("the seccomp profile {file} is not in the form of the OCI runtime specification: {error}")
-    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use spec::runtime::{DeviceRule, Hooks, LinuxSeccomp, Rlimit, TimeOffset};
 
+use super::docker_profile::DockerProfile;
 use super::health::HealthConfig;
 use super::restarts::RestartPolicy;
 
@@ -354,6 +355,8 @@ pub enum Seccomp {
     Unconfined,
     /// Those of a profile.
     Profile(Box<LinuxSeccomp>),
+    /// Those of a profile in Docker's own form.
+    Docker(Box<DockerProfile>),
 }
 
 /// Where output is kept.

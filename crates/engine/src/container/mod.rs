@@ -11,6 +11,7 @@ mod copy;
 mod create;
 mod debug;
 mod devices;
+mod docker_profile;
 mod enter;
 mod exec;
 mod explain;
@@ -61,6 +62,7 @@ pub use config::{
     Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
 pub use copy::{Copied, CopyOptions, Meter};
+pub use docker_profile::DockerProfile;
 pub use enter::EnterConfig;
 pub use exec::{Exec, ExecConfig, ExecSession};
 pub use explain::{

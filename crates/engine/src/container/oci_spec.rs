@@ -230,5 +230,12 @@ fn seccomp(config: &ContainerConfig) -> Result<Option<LinuxSeccomp>, Error> {
         Seccomp::Default => Some(runtime::seccomp::default_profile(&granted(config)?)),
         Seccomp::Unconfined => None,
         Seccomp::Profile(profile) => Some((**profile).clone()),
+        Seccomp::Docker(profile) => Some(profile.resolve(&granted(config)?, &kernel())),
     })
+}
+
+/// The version of the running kernel, as `6.1.0-18`.
+fn kernel() -> String {
+    let names = rustix::system::uname();
+    names.release().to_string_lossy().into_owned()
 }

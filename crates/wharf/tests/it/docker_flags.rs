@@ -138,13 +138,29 @@ fn paths_are_hidden_and_shown_as_asked() {
     shown(&["--security-opt", "label=disable"], "true");
     let (code, why) = wharf.fails(&["run", "--security-opt", "label=type:x", "host", "true"]);
     assert!(code == 125 && why.contains("label=type:x"), "{why}");
+}
+
+#[test]
+fn a_profile_in_dockers_form_follows_the_capabilities() {
+    let wharf = Wharf::new();
     let profile = wharf.path("docker.json");
-    let rule = r#"{"names":["bpf"],"action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_BPF"]}}"#;
-    let text = format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{rule}]}}"#);
+    let rule = r#"{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":122,
+        "excludes":{"caps":["CAP_SYS_ADMIN"]}}"#;
+    let text = format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","archMap":[],"syscalls":[{rule}]}}"#);
     std::fs::write(&profile, text).unwrap();
     let option = format!("seccomp={}", profile.display());
-    let (_, why) = wharf.fails(&["run", "--security-opt", &option, "host", "true"]);
-    assert!(why.contains("includes"), "{why}");
+    let words = ["run", "--rm", "--security-opt", &option];
+    let program = ["host", "mkdir", "/new"];
+    let (_, why) = wharf.fails(&[&words[..], &program[..]].concat());
+    assert!(why.contains("quota"), "{why}");
+    wharf.ok(&[&words[..], &["--cap-add", "SYS_ADMIN"], &program[..]].concat());
+    std::fs::write(
+        &profile,
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","archMap":[],"new":1}"#,
+    )
+    .unwrap();
+    let (code, why) = wharf.fails(&[&words[..], &program[..]].concat());
+    assert!(code == 125 && why.contains("new"), "{why}");
 }
 
 #[test]

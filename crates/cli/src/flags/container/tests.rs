@@ -78,7 +78,7 @@ fn an_empty_entry_point_takes_the_images_away() {
 fn a_flag_that_makes_no_sense_is_refused_by_name() {
     assert!(config(&["-m", "12q", "host"]).unwrap_err().contains("12q"));
     assert!(
-        config(&["--network", "bridge", "host"])
+        config(&["--pid", "bridge", "host"])
             .unwrap_err()
             .contains("bridge")
     );
