@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 
 pub(crate) use agent::{AGENT, agent};
-pub(crate) use machine::{Job, Machine};
+pub(crate) use machine::{Cgroups, Job, Machine};
 pub(crate) use start::{START, start};
 
 use crate::{cargo, packages, test, workspace};
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
 
 fn run_command(command: &[String]) -> Result<bool, String> {
     let wharf = cargo::program("wharf")?;
-    let machine = Parts::prepare()?.boot(&[(wharf, "wharf")])?;
+    let machine = Parts::prepare()?.boot(&[(wharf, "wharf")], Cgroups::V2)?;
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", storage::INSIDE);
     let job = Job {
         argv: command.to_vec(),
@@ -68,13 +68,17 @@ impl Parts {
     }
 
     /// Boots with the given files, which are found under the given names by [`inside`].
-    pub(crate) fn boot(&self, files: &[(PathBuf, &str)]) -> Result<Machine, String> {
+    pub(crate) fn boot(
+        &self,
+        files: &[(PathBuf, &str)],
+        cgroups: Cgroups,
+    ) -> Result<Machine, String> {
         let scratch = machine::Scratch::make()?;
         initramfs::write(&scratch.path.join("initramfs"), &self.kernel)?;
         let mut files = files.to_vec();
         files.push((own_program()?, "xtask"));
         storage::pack(&scratch.path.join("files.tar"), &scratch.path, &files)?;
-        Machine::start(scratch, &self.kernel.image, &self.root)
+        Machine::start(scratch, &self.kernel.image, &self.root, cgroups)
     }
 }
 

@@ -10,7 +10,7 @@ use super::artifacts::{self, Artifacts, TestProgram};
 use super::pass::lock;
 use super::supervisor::SUPERVISE;
 use super::tally::{Outcome, Tally};
-use crate::vm::{self, Job, Machine, Parts};
+use crate::vm::{self, Cgroups, Job, Machine, Parts};
 
 /// Only here do they find what they need, so they belong to every run.
 const OF_ITS_OWN: &[(&str, &str)] = &[
@@ -18,6 +18,8 @@ const OF_ITS_OWN: &[(&str, &str)] = &[
     ("wharf/it", "oci_checkpoint::"),
     ("wharf-runtime", "cgroup::devices::"),
 ];
+/// What needs systemd over v1; it belongs to every run, and to a machine of its own.
+const HYBRID: &[(&str, &str)] = &[("wharf/it", "vm::hybrid::")];
 /// They pass on the host too, and are run here when everything is.
 const AS_WELL: &[(&str, &str)] = &[
     ("wharf/it", "limits::"),
@@ -43,8 +45,10 @@ pub(crate) fn alone(filter: &str) -> Result<bool, String> {
     let directory = RunDirectory::make()?;
     let artifacts = artifacts::build(&directory.path.join("bin"))?;
     let mut tally = Tally::default();
-    let tests = list(&artifacts, filter, &[OF_ITS_OWN, AS_WELL].concat())?;
-    run_tests(&artifacts, &tests, &mut tally)?;
+    let tests = list(&artifacts, filter, &[OF_ITS_OWN, AS_WELL].concat(), HYBRID)?;
+    run_tests(&artifacts, &tests, Cgroups::V2, &mut tally)?;
+    let tests = list(&artifacts, filter, HYBRID, &[])?;
+    run_tests(&artifacts, &tests, Cgroups::Hybrid, &mut tally)?;
     tally.report();
     Ok(tally.is_good())
 }
@@ -55,16 +59,25 @@ pub(super) fn run(artifacts: &Artifacts, filter: &str, tally: &mut Tally) -> Res
         "" => &[OF_ITS_OWN, AS_WELL].concat(),
         _ => OF_ITS_OWN,
     };
-    run_tests(artifacts, &list(artifacts, filter, wanted)?, tally)
+    let tests = list(artifacts, filter, wanted, HYBRID)?;
+    run_tests(artifacts, &tests, Cgroups::V2, tally)?;
+    let tests = list(artifacts, filter, HYBRID, &[])?;
+    run_tests(artifacts, &tests, Cgroups::Hybrid, tally)
 }
 
 /// Boots the machine and runs the tests in it as root. Where it cannot be built, they are skipped
 /// by name.
-fn run_tests(artifacts: &Artifacts, tests: &[Test<'_>], tally: &mut Tally) -> Result<(), String> {
+fn run_tests(
+    artifacts: &Artifacts,
+    tests: &[Test<'_>],
+    cgroups: Cgroups,
+    tally: &mut Tally,
+) -> Result<(), String> {
     if tests.is_empty() {
         return Ok(());
     }
-    println!("tests in a machine with cgroup v2 and systemd:");
+    let kind = cgroups.name();
+    println!("tests in a machine with cgroup {kind} and systemd:");
     let parts = match Parts::prepare() {
         Ok(parts) => parts,
         Err(why) => {
@@ -79,31 +92,36 @@ fn run_tests(artifacts: &Artifacts, tests: &[Test<'_>], tally: &mut Tally) -> Re
     for program in programs(tests) {
         files.push((program.program.clone(), file_name(program)));
     }
-    let machine = parts.boot(&files)?;
-    run_all(&machine, tests, tally)
+    let machine = parts.boot(&files, cgroups)?;
+    run_all(&machine, cgroups, tests, tally)
 }
 
-/// The tests of the wanted programs and beginnings that the filter lets through.
+/// The tests of the wanted programs and beginnings that the filter lets through, without those of
+/// `others`.
 fn list<'a>(
     artifacts: &'a Artifacts,
     filter: &str,
     wanted: &[(&str, &str)],
+    others: &[(&str, &str)],
 ) -> Result<Vec<Test<'a>>, String> {
     let mut tests = Vec::new();
     for program in &artifacts.tests {
-        let beginnings: Vec<&str> = wanted
-            .iter()
-            .filter(|(name, _)| *name == program.name)
-            .map(|(_, beginning)| *beginning)
-            .collect();
+        let beginnings = beginnings(wanted, program);
+        let others = self::beginnings(others, program);
         if beginnings.is_empty() {
             continue;
         }
         let names = program.tests(filter)?.into_iter();
-        let ours = names.filter(|name| beginnings.iter().any(|word| name.starts_with(word)));
+        let begins = |name: &String, words: &[&str]| words.iter().any(|w| name.starts_with(w));
+        let ours = names.filter(|name| begins(name, &beginnings) && !begins(name, &others));
         tests.extend(ours.map(|name| Test { program, name }));
     }
     Ok(tests)
+}
+
+fn beginnings<'a>(list: &[(&str, &'a str)], program: &TestProgram) -> Vec<&'a str> {
+    let own = list.iter().filter(|(name, _)| *name == program.name);
+    own.map(|(_, beginning)| *beginning).collect()
 }
 
 fn programs<'a>(tests: &[Test<'a>]) -> Vec<&'a TestProgram> {
@@ -117,7 +135,12 @@ fn file_name(program: &TestProgram) -> &str {
     name.to_str().unwrap_or("test")
 }
 
-fn run_all(machine: &Machine, tests: &[Test<'_>], tally: &mut Tally) -> Result<(), String> {
+fn run_all(
+    machine: &Machine,
+    cgroups: Cgroups,
+    tests: &[Test<'_>],
+    tally: &mut Tally,
+) -> Result<(), String> {
     let end = Instant::now() + STAGE;
     let next = Mutex::new(tests.iter().enumerate());
     let tally = Mutex::new(tally);
@@ -131,7 +154,7 @@ fn run_all(machine: &Machine, tests: &[Test<'_>], tally: &mut Tally) -> Result<(
                     }
                     let started = Instant::now();
                     let left = DEADLINE.min(end.saturating_duration_since(started));
-                    match test.run(machine, number, left) {
+                    match test.run(machine, cgroups, number, left) {
                         Ok(outcome) => {
                             lock(&tally).add(&test.full_name(), outcome, started.elapsed());
                         }
@@ -153,7 +176,13 @@ impl Test<'_> {
     }
 
     /// Below a supervisor, as on the host.
-    fn run(&self, machine: &Machine, number: usize, time: Duration) -> Result<Outcome, String> {
+    fn run(
+        &self,
+        machine: &Machine,
+        cgroups: Cgroups,
+        number: usize,
+        time: Duration,
+    ) -> Result<Outcome, String> {
         let directory = format!("/tmp/wharf-test-{number}");
         let program = vm::inside(file_name(self.program));
         let xtask = vm::inside("xtask");
@@ -168,7 +197,7 @@ impl Test<'_> {
             ("HOME", "/root"),
             ("TMPDIR", &directory),
             ("WHARF_TEST_BINARY", &wharf),
-            ("WHARF_TEST_MACHINE", "1"),
+            ("WHARF_TEST_MACHINE", cgroups.name()),
         ];
         let job = Job {
             argv: words.map(|word| (*word).to_owned()).collect(),

@@ -65,9 +65,14 @@ struct Listeners(Mutex<BTreeMap<u64, Sender<Said>>>);
 
 impl Machine {
     /// Boots and waits for the agent's greeting.
-    pub(super) fn start(scratch: Scratch, kernel: &Path, root: &Path) -> Result<Self, String> {
+    pub(super) fn start(
+        scratch: Scratch,
+        kernel: &Path,
+        root: &Path,
+        cgroups: Cgroups,
+    ) -> Result<Self, String> {
         let began = Instant::now();
-        let mut qemu = command(&scratch, kernel, root)?
+        let mut qemu = command(&scratch, kernel, root, cgroups)?
             .spawn()
             .map_err(|error| format!("cannot run qemu-system-x86_64: {error}"))?;
         let streams = qemu.stdin.take().zip(qemu.stdout.take());
@@ -178,7 +183,12 @@ impl Listeners {
     }
 }
 
-fn command(scratch: &Scratch, kernel: &Path, root: &Path) -> Result<Command, String> {
+fn command(
+    scratch: &Scratch,
+    kernel: &Path,
+    root: &Path,
+    cgroups: Cgroups,
+) -> Result<Command, String> {
     let swap = scratch.path.join("swap");
     File::create(&swap)
         .and_then(|file| file.set_len(SWAP_BYTES))
@@ -202,7 +212,7 @@ fn command(scratch: &Scratch, kernel: &Path, root: &Path) -> Result<Command, Str
     .arg(kernel)
     .arg("-initrd")
     .arg(scratch.path.join("initramfs"))
-    .args(["-append", &kernel_arguments()])
+    .args(["-append", &kernel_arguments(cgroups)])
     .args(["-drive", &drive(root, "snapshot=on")])
     .args([
         "-drive",
@@ -222,9 +232,30 @@ fn command(scratch: &Scratch, kernel: &Path, root: &Path) -> Result<Command, Str
     Ok(qemu)
 }
 
-fn kernel_arguments() -> String {
-    let systemd = "systemd.unified_cgroup_hierarchy=1 systemd.show_status=0";
-    format!("console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 {systemd} -- {START}")
+fn kernel_arguments(cgroups: Cgroups) -> String {
+    let unified = u8::from(cgroups == Cgroups::V2);
+    let systemd =
+        format!("systemd.unified_cgroup_hierarchy={unified} systemd.show_status=0 -- {START}");
+    format!("console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 {systemd}")
+}
+
+/// How the machine's systemd mounts cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cgroups {
+    /// v2 alone.
+    V2,
+    /// v1 with every controller, and v2 without any beside it.
+    Hybrid,
+}
+
+impl Cgroups {
+    /// The word by which tests know it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::Hybrid => "hybrid",
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

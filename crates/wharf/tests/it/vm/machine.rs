@@ -8,9 +8,16 @@ use crate::harness::Outcome;
 
 /// Whether the runner says that this is its machine; says so when not.
 pub(super) fn is_here() -> bool {
-    let is_here = std::env::var_os("WHARF_TEST_MACHINE").is_some();
+    is_in("v2")
+}
+
+/// The same for the machine with cgroups of this kind.
+pub(super) fn is_in(kind: &str) -> bool {
+    let is_here = std::env::var("WHARF_TEST_MACHINE").is_ok_and(|machine| machine == kind);
     if !is_here {
-        println!("skipped: needs the machine with cgroup v2 and systemd (cargo xtask vm --test)");
+        println!(
+            "skipped: needs the machine with cgroup {kind} and systemd (cargo xtask vm --test)"
+        );
     }
     is_here
 }

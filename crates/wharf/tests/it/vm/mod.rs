@@ -4,6 +4,7 @@
 mod apparmor;
 mod delegated;
 mod devices;
+mod hybrid;
 mod machine;
 mod memory;
 mod nested;
