@@ -2,8 +2,9 @@
 //! interpreter.
 //!
 //! A target (`targets.rs`) is a function from bytes to nothing, which panics when something is wrong.
-//! `cargo xtask fuzz` feeds them on any toolchain (`driver.rs`, `mutate.rs`); `cargo fuzz run` does
-//! with coverage where there is a nightly one (`fuzz_targets/`). No part of it is in wharf's binary.
+//! `cargo xtask fuzz` feeds them on any toolchain (`driver.rs`, `mutate.rs`); libFuzzer does with
+//! coverage and AddressSanitizer (`fuzz_targets/`), see CONTRIBUTING.md. No part of it is in wharf's
+//! binary.
 
 pub mod bpf;
 pub mod calls;

@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: hostile input for every parser and for the seccomp compiler, for a bounded
-//! time, on any toolchain. The targets and what makes their input are in `fuzz/`; with a nightly
-//! toolchain `cargo fuzz run TARGET` does the same with coverage.
+//! time, on any toolchain. The targets and what makes their input are in `fuzz/`; `cargo fuzz` does
+//! the same with coverage.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
