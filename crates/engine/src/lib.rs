@@ -2,6 +2,7 @@
 //! prints, reads no environment variables and starts no threads. Everything it has to know of its
 //! surroundings is passed to [`Engine::open`].
 
+mod check;
 mod claim;
 mod container;
 mod error;
@@ -16,6 +17,7 @@ mod prepare;
 mod program;
 mod volumes;
 
+pub use check::{Checked, Owned};
 pub use container::*;
 pub use error::Error;
 pub use events::{Actor, Event, EventRange, Events};

@@ -5,7 +5,7 @@ mod from_host;
 mod inspect;
 mod layers;
 mod mount;
-mod prune;
+pub(super) mod prune;
 mod referrers;
 mod verify;
 mod which;

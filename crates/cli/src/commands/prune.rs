@@ -1,5 +1,6 @@
 //! `wharf container prune`: remove the containers that do not run.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use engine::Record;
@@ -65,6 +66,21 @@ impl Condition {
             until: until.transpose().map_err(Failure::usage)?,
             filters,
         })
+    }
+
+    /// Whether everything is meant.
+    pub(super) fn is_empty(&self) -> bool {
+        self.until.is_none() && !self.filters.has("label") && !self.filters.has("label!")
+    }
+
+    /// Whether there is one about time.
+    pub(super) fn has_time(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Whether something with these labels is meant.
+    pub(super) fn meets_labels(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.filters.meets_labels(labels)
     }
 
     /// Whether a container is meant.

@@ -2,6 +2,7 @@
 
 mod check;
 mod df;
+mod prune;
 mod start;
 
 use clap::CommandFactory;
@@ -22,10 +23,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Check every digest and reference of the store of images
+    /// Check whether everything that wharf made is whole and belongs to something
     Check(check::Args),
     /// Show what takes room on the disk
     Df(df::Args),
+    /// Remove everything that nobody uses
+    Prune(prune::Args),
     /// Show what happens, as it happens
     Events(events::Args),
     /// Start the containers whose restart policy asks for it, as after a boot
@@ -40,6 +43,7 @@ pub(crate) fn system(words: &[String], context: &Context) -> Result<i32, Failure
     match verb {
         "check" => with("system check", rest, |args| check::check(&args, context)),
         "start" => with("system start", rest, |args| start::start(&args, context)),
+        "prune" => with("system prune", rest, |args| prune::prune(&args, context)),
         "events" => with("system events", rest, |args| events::events(&args, context)),
         "df" => with("system df", rest, |args| df::df(&args, context)),
         "" | "--help" | "-h" => {

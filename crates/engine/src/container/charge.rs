@@ -17,7 +17,7 @@ pub(super) const LOCK: &str = "lock";
 
 /// A container that this process is in charge of, possibly together with its monitor.
 #[derive(Debug)]
-pub(super) struct Charge {
+pub(crate) struct Charge {
     directory: PathBuf,
     lock: Lock,
 }
@@ -43,7 +43,7 @@ impl Charge {
 
     /// Takes charge of the container in an existing run directory; `None` when somebody else is
     /// in charge, or the directory vanishes.
-    pub(super) fn take_over(directory: PathBuf) -> Result<Option<Self>, Error> {
+    pub(crate) fn take_over(directory: PathBuf) -> Result<Option<Self>, Error> {
         if !directory.join(LOCK).exists() {
             // Just made, or just removed; if its maker was killed at this point it is empty.
             let _ = std::fs::remove_dir(&directory);
@@ -64,7 +64,7 @@ impl Charge {
     }
 
     /// Whether somebody is in charge of the container `id`.
-    pub(super) fn is_held(paths: &Paths, id: &str) -> Result<bool, Error> {
+    pub(crate) fn is_held(paths: &Paths, id: &str) -> Result<bool, Error> {
         let directory = paths.run_dir(id);
         Ok(directory.join(LOCK).exists() && matches!(lock(&directory)?, Attempt::Held))
     }

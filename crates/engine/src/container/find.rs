@@ -9,7 +9,7 @@ use crate::{Engine, Error, Paths};
 pub(super) const RECORD: &str = "record.json";
 
 /// The record of the container with this id; `None` when there is none, or it is only half made.
-pub(super) fn record(paths: &Paths, id: &str) -> Result<Option<Record>, Error> {
+pub(crate) fn record(paths: &Paths, id: &str) -> Result<Option<Record>, Error> {
     match store::read_json(&paths.data_dir(id).join(RECORD))? {
         Some(record) => Ok(Some(record)),
         None => Ok(store::read_json(&paths.run_dir(id).join(RECORD))?),

@@ -30,6 +30,16 @@ pub struct Live {
     pub health: Option<monitor::Health>,
 }
 
+impl Engine {
+    /// Whether a container's process lives without anybody in charge of it.
+    pub(crate) fn runs_unattended(&self, record: &Record) -> bool {
+        let is_held = || Charge::is_held(&self.paths, &record.id).unwrap_or(true);
+        let runs = || look_once(&self.paths, record).is_ok_and(|live| live.pid.is_some());
+        // It may just be starting or ending.
+        runs() && !is_held() && runs()
+    }
+}
+
 /// How often, and how long each time, a monitor is waited for that is about to tell: 2 seconds.
 const PATIENCE: u32 = 400;
 const NAP: Duration = Duration::from_millis(5);

@@ -57,6 +57,7 @@ mod wait;
 
 pub use after_boot::StartedAgain;
 pub use attach::Streams;
+pub(crate) use charge::Charge;
 pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, NetworkWish,
     Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
@@ -69,15 +70,19 @@ pub use explain::{
     Control, Directory, Explanation, IdMaps, Layer, Monitor, Mounted, Rights, RootPart, Space, Use,
     Whose,
 };
+pub(crate) use find::record as find_record;
 pub use health::{HealthConfig, HealthTest};
 pub use inspect::Inspection;
 pub use launch::Started;
 pub use live::Live;
 pub use logs::{LogLine, LogRange, Logs};
+pub(crate) use name::has as is_claimed_by;
 pub(crate) use networking::{connections, endpoint_id};
+pub(crate) use oci_spec::CGROUP_PREFIX;
 pub use process::Resolved;
 pub use record::{ImageFacts, Overlay, Record};
 pub use recover::Sweep;
+pub(crate) use recover::clear_up;
 pub use restarts::RestartPolicy;
 pub(crate) use size::bytes_in;
 pub use stats::Usage;

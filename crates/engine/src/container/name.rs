@@ -39,7 +39,7 @@ fn taken(name: &str, owner: &str) -> Error {
 
 /// Whether the container `id` has this name, or is just being made with it. A rename that was
 /// interrupted leaves a claim on a name that its container does not have.
-fn has(paths: &Paths, id: &str, name: &str) -> bool {
+pub(crate) fn has(paths: &Paths, id: &str, name: &str) -> bool {
     match find::record(paths, id) {
         Ok(Some(record)) => record.name == name,
         Ok(None) | Err(_) => exists(paths, id),

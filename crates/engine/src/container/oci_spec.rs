@@ -134,10 +134,13 @@ fn annotations(config: &ContainerConfig) -> BTreeMap<String, String> {
 pub(super) fn cgroup_path(parent: Option<&str>, id: &str) -> String {
     let parent = parent.unwrap_or_default().trim_matches('/');
     match parent.is_empty() {
-        true => format!("/wharf-{id}"),
-        false => format!("/{parent}/wharf-{id}"),
+        true => format!("/{CGROUP_PREFIX}{id}"),
+        false => format!("/{parent}/{CGROUP_PREFIX}{id}"),
     }
 }
+
+/// The beginning of the names of all cgroups of containers.
+pub(crate) const CGROUP_PREFIX: &str = "wharf-";
 
 /// The same for systemd, in the slice where it has what no slice is named for, as Docker does.
 fn scope(parent: Option<&str>, id: &str) -> String {

@@ -99,7 +99,7 @@ fn free_claim(directory: &Path, name: &str, id: &str) -> Result<(), Error> {
 
 /// Brings a container that does not run any more to rest: a durable one keeps its data, of any
 /// other nothing stays.
-pub(super) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
+pub(crate) fn clear_up(paths: &Paths, charge: Charge, id: &str) -> Result<(), Error> {
     release(paths, &charge, id)?;
     let home = paths.data_dir(id);
     if !home.join(RECORD).exists() {

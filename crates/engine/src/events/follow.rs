@@ -1,5 +1,6 @@
 //! Reading events: those that the trail still has, and on as they come.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use store::TrailReader;
@@ -49,6 +50,22 @@ impl Engine {
             range,
             deadline: range.until.map(|until| Instant::now() + left(until)),
         })
+    }
+}
+
+impl Engine {
+    /// The ids of all containers that the trail tells of.
+    pub(crate) fn told_containers(&self) -> Result<BTreeSet<String>, Error> {
+        let mut trail = TrailReader::open(&self.paths.events())?;
+        let mut ids = BTreeSet::new();
+        while let Some(line) = trail.next_line()? {
+            if let Ok(event) = serde_json::from_slice::<Event>(&line)
+                && event.kind == "container"
+            {
+                ids.insert(event.actor.id);
+            }
+        }
+        Ok(ids)
     }
 }
 

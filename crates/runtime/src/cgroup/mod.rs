@@ -6,6 +6,7 @@
 
 mod devices;
 mod error;
+mod found;
 mod freezer;
 mod further_limits;
 mod group;
@@ -23,6 +24,7 @@ mod totals;
 mod unset;
 
 pub use error::Error;
+pub use found::{find_named, is_empty};
 pub use group::{Cgroup, Member, Paths};
 pub use manager::{Bus, Manager};
 pub use oom::OomWatch;

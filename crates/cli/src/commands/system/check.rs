@@ -1,16 +1,19 @@
-//! `wharf system check`: whether the store of images is whole.
+//! `wharf system check`: whether everything that wharf made is whole and belongs to something.
 
 use serde_json::json;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
-use crate::output::{self, Format};
+use crate::output::{self, Format, Table};
 
-/// Check every digest and reference of the store of images
+/// Check whether everything that wharf made is whole and belongs to something
 #[derive(Debug, clap::Parser)]
 #[command(name = "check")]
 pub(crate) struct Args {
-    /// Remove what is damaged, so that the next pull brings it again
+    /// List everything that is wharf's too, on the disk and in the kernel
+    #[arg(short, long)]
+    all: bool,
+    /// Remove what is forgotten or damaged
     #[arg(short, long)]
     repair: bool,
     /// text or json, an object a line
@@ -18,32 +21,49 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// Runs the verb; 1 when something is damaged and stays so.
+/// Runs the verb; 1 when something is wrong and stays so.
 pub(crate) fn check(args: &Args, context: &Context) -> Result<i32, Failure> {
-    let found = context.engine()?.check_store(args.repair)?;
-    for damage in &found {
+    let checked = context.engine()?.check_everything(args.repair)?;
+    if args.all {
+        let mut table = Table::new(&["KIND", "NAME", "OF"]);
+        for owned in &checked.owned {
+            if args.format == Format::Json {
+                let value = json!({ "Kind": owned.kind, "Name": owned.name, "Of": owned.of });
+                output::print(&format!("{value}\n"));
+            }
+            let of = owned.of.clone().unwrap_or_default();
+            table.row([owned.kind.to_owned(), owned.name.clone(), of]);
+        }
+        if args.format == Format::Table {
+            output::print(&table.to_string());
+        }
+    }
+    for problem in &checked.problems {
         let text = match args.format {
             Format::Json => {
                 let value = json!({
-                    "What": damage.what,
-                    "Why": damage.why,
-                    "Remedy": damage.remedy,
-                    "Mended": damage.mended,
+                    "What": problem.what,
+                    "Why": problem.why,
+                    "Remedy": problem.remedy,
+                    "Mended": problem.mended,
                 });
                 format!("{value}\n")
             }
             Format::Table => {
-                let mended = if damage.mended { " (mended)" } else { "" };
-                format!(
-                    "{}: {}{mended}: {}\n",
-                    damage.what, damage.why, damage.remedy
-                )
+                let mended = if problem.mended { " (mended)" } else { "" };
+                let (what, why, remedy) = (&problem.what, &problem.why, &problem.remedy);
+                format!("{what}: {why}{mended}: {remedy}\n")
             }
         };
         output::print(&text);
     }
-    if found.is_empty() && args.format == Format::Table {
-        output::print("Every digest and every reference is as it should be\n");
+    if checked.problems.is_empty() && args.format == Format::Table {
+        output::print(
+            "Every digest and every reference is as it should be, and everything belongs to something\n",
+        );
     }
-    Ok(i32::from(found.iter().any(|damage| !damage.mended)))
+    let problems = checked.problems.iter();
+    Ok(i32::from(
+        problems.filter(|problem| !problem.mended).count() > 0,
+    ))
 }

@@ -24,6 +24,9 @@ const DEEPEST: usize = 400;
 /// A part of a file that is copied at a time.
 const CHUNK: usize = 8 << 20;
 
+/// Files up to this size are read and written by us.
+const SMALL: usize = 32 << 10;
+
 /// The work of one copy.
 pub(super) struct Tree<'a> {
     owners: Owners,
@@ -268,9 +271,10 @@ impl<'a> Tree<'a> {
         let to = write::file(place.directory, place.name);
         let to = to.map_err(|errno| place.failed(errno))?;
         let is_sparse = stat.st_blocks.saturating_mul(512) < stat.st_size;
-        match is_sparse {
-            true => self.sparse_content(&from, &to, stat.st_size),
-            false => self.content(&from, &to, u64::MAX),
+        match (is_sparse, stat.st_size) {
+            (true, size) if size > SMALL as i64 => self.sparse_content(&from, &to, size),
+            (_, size) if size <= SMALL as i64 => self.small_content(&from, &to, size),
+            _ => self.content(&from, &to, u64::MAX),
         }
         .map_err(|error| Error::io("copying", shown, error))?;
         attributes
@@ -280,6 +284,23 @@ impl<'a> Tree<'a> {
             self.links.insert(identity(stat), to.into());
         }
         Ok(())
+    }
+
+    /// Copies all of a file that is probably small: asking the kernel to do it would take longer.
+    fn small_content(&mut self, from: &File, to: &File, size: i64) -> std::io::Result<()> {
+        let mut small = [0; SMALL];
+        let mut left = u64::try_from(size).unwrap_or_default();
+        loop {
+            let count = std::io::Read::read(&mut &*from, &mut small)?;
+            std::io::Write::write_all(&mut &*to, small.get(..count).unwrap_or_default())?;
+            self.copied.bytes += count as u64;
+            left = left.saturating_sub(count as u64);
+            // Files of the kernel's say that they are empty.
+            if count == 0 || (left == 0 && size > 0) {
+                (self.meter)(self.copied.bytes);
+                return Ok(());
+            }
+        }
     }
 
     /// Copies so many bytes from where both files stand, or all there are.
