@@ -16,6 +16,8 @@ pub mod proc;
 pub mod procfs;
 pub mod scheduling;
 pub mod sealed_self;
+#[cfg(target_arch = "x86_64")]
+pub mod sealed_start;
 pub mod seccomp;
 pub mod signals;
 pub mod spawn;
