@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use spec::runtime::{Config, Hook};
-use store::Durability;
+use store::{Draft, Durability};
 
 use crate::cgroup::{Cgroup, Paths, Unit};
 use crate::error::Error;
@@ -128,8 +128,13 @@ impl Container {
 
     /// Writes the record.
     pub(crate) fn save(&self) -> Result<(), Error> {
+        Ok(self.draft()?.publish()?)
+    }
+
+    /// Writes the record without making it known yet.
+    pub(crate) fn draft(&self) -> Result<Draft, Error> {
         let path = self.directory.join("state.json");
-        Ok(store::write_json(&path, &self.record, Durability::Boot)?)
+        Ok(store::draft_json(&path, &self.record, Durability::Boot)?)
     }
 
     /// Init's pid while init lives.
@@ -194,6 +199,10 @@ impl Container {
 
     /// Ends whatever is in its cgroup, and removes it and its unit.
     pub(crate) fn remove_cgroup(&self) -> Result<(), crate::cgroup::Error> {
+        let paths = self.record.cgroup.as_ref();
+        if self.record.unit.is_none() && paths.is_none_or(Paths::remove_unused) {
+            return Ok(());
+        }
         let cgroup = self.cgroup();
         if let Some(cgroup) = &cgroup {
             cgroup.kill_all()?;

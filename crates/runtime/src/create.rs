@@ -19,6 +19,7 @@ use crate::stdio::Stdio;
 use crate::trace::Trace;
 use crate::{handover, hooks, intel_rdt, notify};
 use spec::state::Status;
+use store::Draft;
 
 /// What `create` needs to know beside the bundle.
 #[derive(Debug)]
@@ -312,8 +313,16 @@ fn launch<'a>(
         furnisher: request.furnisher,
         trace: request.trace,
     };
-    let mut waiting = launch.run(|pid| {
-        container.record.pid = pid.as_raw_pid();
+    let mut waiting = launch.begin()?;
+    // Written while init works, and named once the container is what the name says.
+    let draft = match draft(container, waiting.process.pid) {
+        Ok(draft) => draft,
+        Err(error) => {
+            waiting.abandon();
+            return Err(error);
+        }
+    };
+    let mut waiting = launch.lead(waiting, |_| {
         let state = container.state_as(Status::Created);
         let Some(hooks) = &config.hooks else {
             return Ok(());
@@ -321,7 +330,7 @@ fn launch<'a>(
         hooks::run("prestart", &hooks.prestart, &state)?;
         hooks::run("createRuntime", &hooks.create_runtime, &state)
     })?;
-    let kept = keep(request, container, &waiting);
+    let kept = keep(request, draft, &waiting);
     if kept.is_err() {
         // Whoever cannot be remembered must not live.
         waiting.abandon();
@@ -329,20 +338,20 @@ fn launch<'a>(
     kept.map(|()| waiting)
 }
 
-/// Writes the facts down and hands the terminal out.
-fn keep(
-    request: &Request<'_>,
-    container: &mut Container,
-    waiting: &Waiting<'_>,
-) -> Result<(), Error> {
-    let pid = waiting.process.pid;
+/// Writes the facts about a container whose init has begun.
+fn draft(container: &mut Container, pid: Pid) -> Result<Draft, Error> {
     container.record.pid = pid.as_raw_pid();
     if let Some(root) = &mut container.record.root_on_host {
         root.note()?;
     }
     container.record.start_time =
         sys::proc::start_time(pid).doing(|| "reading init's start time".to_owned())?;
-    container.save()?;
+    container.draft()
+}
+
+/// Makes the facts known and hands the terminal out.
+fn keep(request: &Request<'_>, draft: Draft, waiting: &Waiting<'_>) -> Result<(), Error> {
+    draft.publish()?;
     let sockets = (request.console_socket, request.pidfd_socket);
     handover::hand_out(&waiting.process, sockets.0, sockets.1)?;
     Ok(())

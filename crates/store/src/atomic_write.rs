@@ -23,17 +23,58 @@ pub enum Durability {
 /// # Errors
 /// When the disk is full or the directory not writable; the old content stays then.
 pub fn atomic_write(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), Error> {
-    let temporary = temporary_beside(path);
-    let written = write_new(&temporary, bytes, durability)
-        .and_then(|()| rustix::fs::rename(&temporary, path));
-    if let Err(errno) = written {
-        // It may not even exist; the next sweep finds it by its name if it stays.
-        let _ = rustix::fs::unlink(&temporary);
-        return Err(Error::io("writing", path, errno));
+    Draft::write(path, bytes, durability)?.publish()
+}
+
+/// A file that is written and has not got its name yet; dropped without it, it goes.
+#[derive(Debug)]
+#[must_use = "it is nobody's file until it is published"]
+pub struct Draft {
+    temporary: PathBuf,
+    path: PathBuf,
+    durability: Durability,
+    is_published: bool,
+}
+
+impl Draft {
+    /// Writes what `path` shall be, as a temporary file in the same directory.
+    ///
+    /// # Errors
+    /// When the disk is full or the directory not writable.
+    pub fn write(path: &Path, bytes: &[u8], durability: Durability) -> Result<Self, Error> {
+        let draft = Self {
+            temporary: temporary_beside(path),
+            path: path.to_owned(),
+            durability,
+            is_published: false,
+        };
+        match write_new(&draft.temporary, bytes, durability) {
+            Ok(()) => Ok(draft),
+            Err(errno) => Err(Error::io("writing", path, errno)),
+        }
     }
-    match (durability, path.parent()) {
-        (Durability::Durable, Some(directory)) => sync_directory(directory),
-        _ => Ok(()),
+
+    /// Gives it its name, in the place of whatever had it.
+    ///
+    /// # Errors
+    /// When the disk fails; the old content stays unless only the sync failed.
+    pub fn publish(mut self) -> Result<(), Error> {
+        rustix::fs::rename(&self.temporary, &self.path)
+            .map_err(|errno| Error::io("writing", &self.path, errno))?;
+        self.is_published = true;
+        match (self.durability, self.path.parent()) {
+            (Durability::Durable, Some(directory)) => sync_directory(directory),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_published {
+            // It may not even exist; the next sweep finds it by its name if it stays.
+            let _ = rustix::fs::unlink(&self.temporary);
+        }
     }
 }
 

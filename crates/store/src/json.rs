@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Durability, Error, atomic_write};
+use crate::{Draft, Durability, Error};
 
 /// Reads a document; `None` when there is no such file.
 ///
@@ -34,9 +34,21 @@ pub fn write_json<T: Serialize>(
     document: &T,
     durability: Durability,
 ) -> Result<(), Error> {
+    draft_json(path, document, durability)?.publish()
+}
+
+/// Writes a document beside its place ([`Draft`]).
+///
+/// # Errors
+/// As [`Draft::write`].
+pub fn draft_json<T: Serialize>(
+    path: &Path,
+    document: &T,
+    durability: Durability,
+) -> Result<Draft, Error> {
     let bytes = serde_json::to_vec(document).map_err(|source| Error::Damaged {
         path: path.to_owned(),
         source,
     })?;
-    atomic_write(path, &bytes, durability)
+    Draft::write(path, &bytes, durability)
 }

@@ -11,10 +11,10 @@ mod remove_tree;
 pub mod time;
 mod trail;
 
-pub use atomic_write::{Durability, atomic_write};
+pub use atomic_write::{Draft, Durability, atomic_write};
 pub use error::Error;
 pub use id::Id;
-pub use json::{read_json, write_json};
+pub use json::{draft_json, read_json, write_json};
 pub use lock::Lock;
 pub use remove_tree::remove_tree;
 pub use trail::{TrailReader, append};

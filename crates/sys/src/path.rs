@@ -51,7 +51,24 @@ pub fn create_dir_all_in_root(root: BorrowedFd<'_>, path: &Path, mode: u32) -> R
         Err(Errno::NOENT) => {}
         other => return other,
     }
-    Walk::new(root, path, mode)?.make(|_, _| Ok(None))
+    match create_last(root, path, mode) {
+        Some(made) => Ok(made),
+        None => Walk::new(root, path, mode)?.make(|_, _| Ok(None)),
+    }
+}
+
+/// The most frequent case: only the last name is missing, and no link is in its place.
+fn create_last(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Option<OwnedFd> {
+    let (above, Some(Component::Normal(name))) = (path.parent()?, path.components().next_back())
+    else {
+        return None;
+    };
+    let above = open_in_root(root, above, OFlags::PATH | OFlags::DIRECTORY).ok()?;
+    rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(mode)).ok()?;
+    let made = open_name(above.as_fd(), name).ok()?;
+    let is_directory = rustix::fs::fstat(&made)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
+    is_directory.then_some(made)
 }
 
 /// Opens the file `path` below `root`, making an empty one with `mode`, and the directories on

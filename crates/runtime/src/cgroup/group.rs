@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, openat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, openat, rmdir};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,13 @@ impl Paths {
             .iter()
             .map(|member| (member.name.as_str(), member.path.as_path()))
             .collect()
+    }
+
+    /// Removes it if nobody is in it and nothing below it, as most often at an end; says whether it
+    /// is gone now.
+    pub(crate) fn remove_unused(&self) -> bool {
+        let mut members = self.0.iter();
+        members.all(|member| matches!(rmdir(&member.path), Ok(()) | Err(Errno::NOENT)))
     }
 }
 

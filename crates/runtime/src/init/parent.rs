@@ -2,11 +2,12 @@
 //! need the host's rights, the hooks of the host's side, and the conversation with init. Beside
 //! `id_mapped.rs`, this is the only place in wharf that clones.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::{DupFlags, Errno};
 use rustix::process::{DumpableBehavior, Pid};
-use spec::runtime::{IdMapping, NamespaceType};
+use spec::runtime::{IdMapping, NamespaceType, NetDevice};
 use sys::clone::{Child, Clone, clone3};
 
 use super::child::Init;
@@ -78,7 +79,19 @@ impl<'t> Launch<'_, 't> {
         &self,
         hooks: impl FnOnce(Pid) -> Result<(), Error>,
     ) -> Result<Waiting<'t>, Error> {
+        let waiting = self.begin()?;
+        self.lead(waiting, hooks)
+    }
+
+    /// Clones init and gives it what it cannot get for itself; it goes on alone from here.
+    pub(crate) fn begin(&self) -> Result<Waiting<'t>, Error> {
         let (mut ours, theirs) = protocol::pair().doing(|| "making a socket pair".to_owned())?;
+        let is_furnished = !self.needs_furnishing();
+        if is_furnished {
+            // It finds the words waiting, and nobody waits for anybody.
+            self.foretell(&ours)
+                .doing(|| "telling the container's init to begin".to_owned())?;
+        }
         let scheduling = &self.plan.scheduling;
         self.announce();
         let child = scheduling.start_on(|| self.clone_init(&theirs, &mut ours))?;
@@ -98,11 +111,26 @@ impl<'t> Launch<'_, 't> {
         let pid = waiting.process.pid;
         self.trace
             .say(|| format!("child process in init(): pid {pid}"));
+        let furnished = match is_furnished {
+            true => Ok(()),
+            false => self.furnish(&mut waiting),
+        };
+        let furnished = furnished.and_then(|()| self.furnish_from_outside(pid));
+        if furnished.is_err() {
+            waiting.abandon();
+        }
+        furnished.map(|()| waiting)
+    }
+
+    /// Leads an init that has begun to the point where only the program is missing.
+    pub(crate) fn lead(
+        &self,
+        mut waiting: Waiting<'t>,
+        hooks: impl FnOnce(Pid) -> Result<(), Error>,
+    ) -> Result<Waiting<'t>, Error> {
         let filter = self.plan.seccomp.as_ref();
-        let outcome = self
-            .furnish(&mut waiting)
-            .and_then(|()| self.furnish_from_outside(waiting.process.pid))
-            .and_then(|()| waiting.listen(FromInitEnd::Ready, Some(hooks), filter))
+        let outcome = waiting
+            .listen(FromInitEnd::Ready, Some(hooks), filter)
             .and_then(|()| Ok(self.plan.scheduling.apply(waiting.process.pid)?));
         if outcome.is_err() {
             waiting.abandon();
@@ -245,6 +273,35 @@ impl<'t> Launch<'_, 't> {
         self.clone_once(socket, parents, tasks, true)
     }
 
+    /// Whether there is anything that init cannot do for itself.
+    fn needs_furnishing(&self) -> bool {
+        let plan = self.plan;
+        let devices = self.net_devices().is_some();
+        let mounts = plan.container.as_ref();
+        let mounts = mounts.is_some_and(|c| c.root.made_by_parent().next().is_some());
+        self.attach_to.is_some()
+            || plan.id_maps.is_some()
+            || self.resctrl.is_some()
+            || plan.namespaces.has_user()
+            || self.oom_score_adj.is_some()
+            || devices
+            || mounts
+    }
+
+    fn foretell(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        tell_init(socket, FromParent::Go, &[])?;
+        match self.plan.container {
+            Some(_) => tell_init(socket, FromParent::Mounts, &[]),
+            None => Ok(()),
+        }
+    }
+
+    /// The network devices of the host that init gets.
+    fn net_devices(&self) -> Option<&BTreeMap<String, NetDevice>> {
+        let linux = self.plan.container.as_ref()?.config.linux.as_ref()?;
+        Some(&linux.net_devices).filter(|devices| !devices.is_empty())
+    }
+
     /// What init cannot do for itself.
     fn furnish(&self, waiting: &mut Waiting<'_>) -> Result<(), Error> {
         let pid = waiting.process.pid;
@@ -263,10 +320,7 @@ impl<'t> Launch<'_, 't> {
         if let Some(score) = self.oom_score_adj {
             write_oom_score(pid, score)?;
         }
-        let linux = self.plan.container.as_ref();
-        let linux = linux.and_then(|container| container.config.linux.as_ref());
-        let devices = linux.map(|linux| &linux.net_devices);
-        if let Some(devices) = devices.filter(|devices| !devices.is_empty()) {
+        if let Some(devices) = self.net_devices() {
             waiting.net_devices = Some(net_devices::move_into(devices, pid)?);
         }
         waiting.tell(FromParent::Go, &[])?;
