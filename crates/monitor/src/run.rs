@@ -56,6 +56,7 @@ struct End {
     restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
+    sources: Vec<OwnedFd>,
     /// How long it ran.
     lasted: Duration,
 }
@@ -70,6 +71,9 @@ pub struct Ended {
     pub restarts: bool,
     last: FromMonitor<'static>,
     farewell: Farewell,
+    /// What its mounts were made from, closed only once everybody has been told: see
+    /// [`Process::sources`].
+    _sources: Vec<OwnedFd>,
 }
 
 impl Ended {
@@ -136,6 +140,7 @@ pub fn run(
         restarts: end.restarts,
         last: end.last,
         farewell: end.farewell,
+        _sources: end.sources,
     })
 }
 
@@ -275,6 +280,7 @@ fn live(
         restarts,
         last: FromMonitor::Exited { code: exit.code() },
         farewell,
+        sources: process.sources,
         lasted: began.elapsed(),
     })
 }
@@ -315,6 +321,7 @@ fn refuse(error: &Error, starter: Option<OwnedFd>) -> Result<End, Error> {
             message: message.into(),
         },
         farewell: Farewell::new(clients, None, [Vec::new(), Vec::new()]).map_err(telling)?,
+        sources: Vec::new(),
         lasted: Duration::ZERO,
     })
 }
