@@ -94,6 +94,37 @@ fn an_image_cannot_make_us_its_interpreter() {
     bundle.assert_nothing_left();
 }
 
+/// The C library's first call is `brk`: before it, the program has touched next to nothing.
+#[test]
+fn the_program_is_sealed_before_it_begins() {
+    if !is_root() {
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: needs strace");
+        return;
+    }
+    let bundle = Bundle::new(&["true"]);
+    let ours = bundle.command();
+    let trace = bundle.path("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-e", "trace=execve,execveat,brk", "-o"]);
+    strace.arg(&trace).arg(ours.get_program());
+    strace
+        .args(ours.get_args())
+        .args(bundle.words(&["run", "box"]));
+    let status = strace.current_dir(bundle.path("")).status().unwrap();
+    assert!(status.success());
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let calls: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| line.split('(').next())
+        .take(3)
+        .collect();
+    assert_eq!(calls, ["execve", "execveat", "brk"], "{trace}");
+    bundle.assert_nothing_left();
+}
+
 /// Nothing of the image is loaded into a process of ours, since nothing is loaded at all.
 #[test]
 fn our_process_in_a_container_has_no_libraries() {
