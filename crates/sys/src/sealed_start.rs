@@ -6,7 +6,8 @@
 //! reading of arguments and files, it would cost all of that twice.
 //!
 //! Nothing is linked or initialised yet: no function of the C library may be called, not even one
-//! that the compiler would call for us. That is why memory is read byte by byte, and volatile.
+//! that the compiler would call for us to copy or compare memory, in any build. That is why it is read
+//! byte by byte, and volatile, and why nothing larger than a word is moved.
 //!
 //! Source: System V ABI for x86-64, "Process Initialization"; open_tree(2), mount_setattr(2),
 //! execveat(2), statfs(2).
@@ -41,8 +42,8 @@ const OURSELVES: *const u8 = c"/proc/self/exe".as_ptr().cast();
 const EMPTY: *const u8 = c"".as_ptr().cast();
 
 /// The verbs of `wharf oci` that enter a container. Whoever else has such a word among its
-/// arguments starts a little later.
-const VERBS: [&[u8]; 4] = [b"create", b"run", b"exec", b"restore"];
+/// arguments starts a little later. Constants would be copied to the stack, by a function.
+static VERBS: [&[u8]; 4] = [b"create", b"run", b"exec", b"restore"];
 
 /// Returns when there is nothing to do or it cannot be done; the verb itself sees to it then.
 ///
