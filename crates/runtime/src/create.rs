@@ -330,7 +330,7 @@ fn launch<'a>(
         hooks::run("prestart", &hooks.prestart, &state)?;
         hooks::run("createRuntime", &hooks.create_runtime, &state)
     })?;
-    let kept = keep(request, draft, &waiting);
+    let kept = keep(request, container, draft, &waiting);
     if kept.is_err() {
         // Whoever cannot be remembered must not live.
         waiting.abandon();
@@ -341,17 +341,26 @@ fn launch<'a>(
 /// Writes the facts about a container whose init has begun.
 fn draft(container: &mut Container, pid: Pid) -> Result<Draft, Error> {
     container.record.pid = pid.as_raw_pid();
-    if let Some(root) = &mut container.record.root_on_host {
-        root.note()?;
-    }
     container.record.start_time =
         sys::proc::start_time(pid).doing(|| "reading init's start time".to_owned())?;
     container.draft()
 }
 
 /// Makes the facts known and hands the terminal out.
-fn keep(request: &Request<'_>, draft: Draft, waiting: &Waiting<'_>) -> Result<(), Error> {
-    draft.publish()?;
+fn keep(
+    request: &Request<'_>,
+    container: &mut Container,
+    draft: Draft,
+    waiting: &Waiting<'_>,
+) -> Result<(), Error> {
+    match &mut container.record.root_on_host {
+        // Init has just mounted it.
+        Some(root) => {
+            root.note()?;
+            container.save()?;
+        }
+        None => draft.publish()?,
+    }
     let sockets = (request.console_socket, request.pidfd_socket);
     handover::hand_out(&waiting.process, sockets.0, sockets.1)?;
     Ok(())
