@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use engine::{
-    ContainerConfig, DeviceWish, Namespaces, RestartPolicy, Root, Sharing, Tmpfs, Volume,
+    ContainerConfig, DeviceWish, ImageMount, Namespaces, RestartPolicy, Root, Sharing, Tmpfs,
+    Volume,
 };
 use spec::runtime::{DeviceRule, Rlimit, TimeOffset};
 
@@ -102,7 +103,7 @@ pub(crate) struct ContainerFlags {
     /// Mount a path of the host or a volume, [SOURCE:]TARGET[:ro]
     #[arg(short, long, value_name = "VOLUME", value_parser = mount::volume)]
     volume: Vec<Volume>,
-    /// Mount as said by name, type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]
+    /// Mount as said by name, type=bind|volume|tmpfs|image,source=SOURCE,target=PATH[,readonly]
     #[arg(long, value_name = "MOUNT", value_parser = mount::mount)]
     mount: Vec<Mount>,
     /// Mount an empty directory in memory, TARGET[:OPTIONS]
@@ -200,7 +201,14 @@ impl ContainerFlags {
         attached: bool,
     ) -> Result<ContainerConfig, Failure> {
         let (devices, named) = self.devices()?;
-        let mut config = self.without_named_devices(context, attached)?;
+        let (volumes, tmpfs, image_mounts) = mounts(
+            std::mem::take(&mut self.volume),
+            std::mem::take(&mut self.mount),
+            std::mem::take(&mut self.tmpfs),
+        );
+        let mut config = self.without_mounts_and_devices(context, attached)?;
+        (config.volumes, config.tmpfs) = (volumes, tmpfs);
+        config.image_mounts = image_mounts;
         config.devices = devices;
         cdi::inject(&mut config, &named).map_err(Failure::usage)?;
         Ok(config)
@@ -214,7 +222,7 @@ impl ContainerFlags {
         Ok((nodes, named))
     }
 
-    fn without_named_devices(
+    fn without_mounts_and_devices(
         self,
         context: &Context,
         attached: bool,
@@ -222,7 +230,6 @@ impl ContainerFlags {
         let usage = Failure::usage;
         let env = environment::collect(&self.env_file, &self.env, &context.variables);
         let security = security::collect(&self.security_opt).map_err(usage)?;
-        let (volumes, tmpfs) = mounts(self.volume, self.mount, self.tmpfs);
         let (network, networks) = self.network.resolve().map_err(usage)?;
         let (root, command) = root(self.rootfs, self.rootfs_rw, self.words)?;
         Ok(ContainerConfig {
@@ -254,8 +261,6 @@ impl ContainerFlags {
             open_stdin: self.interactive,
             stdin_once: self.interactive && attached,
             auto_remove: self.rm,
-            volumes,
-            tmpfs,
             read_only: self.read_only,
             resources: self.limits.resources(Some(self.first_limits)),
             networks,
@@ -286,18 +291,21 @@ impl ContainerFlags {
     }
 }
 
+/// Volumes, tmpfs and images, however they were asked for.
 fn mounts(
     mut volumes: Vec<Volume>,
     mounts: Vec<Mount>,
     mut tmpfs: Vec<Tmpfs>,
-) -> (Vec<Volume>, Vec<Tmpfs>) {
+) -> (Vec<Volume>, Vec<Tmpfs>, Vec<ImageMount>) {
+    let mut images = Vec::new();
     for mount in mounts {
         match mount {
             Mount::Volume(volume) => volumes.push(volume),
             Mount::Tmpfs(one) => tmpfs.push(one),
+            Mount::Image(image) => images.push(image),
         }
     }
-    (volumes, tmpfs)
+    (volumes, tmpfs, images)
 }
 
 fn root(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{Tmpfs, Volume};
+use engine::{ImageMount, Tmpfs, Volume};
 
 /// `TARGET`, or `SOURCE:TARGET[:OPTIONS]` with a path or the name of a volume as the source.
 pub(crate) fn volume(text: &str) -> Result<Volume, String> {
@@ -49,9 +49,10 @@ const PROPAGATION: [&str; 6] = [
 pub(crate) enum Mount {
     Volume(Volume),
     Tmpfs(Tmpfs),
+    Image(ImageMount),
 }
 
-/// `type=bind|volume|tmpfs,source=…,target=…[,readonly]`.
+/// `type=bind|volume|tmpfs|image,source=…,target=…[,readonly]`.
 pub(crate) fn mount(text: &str) -> Result<Mount, String> {
     let wrong = |why: String| format!("invalid mount {text:?}: {why}");
     let (mut kind, mut source, mut target) = ("volume", None, None);
@@ -98,9 +99,14 @@ pub(crate) fn mount(text: &str) -> Result<Mount, String> {
             let target = volume.target;
             Ok(Mount::Tmpfs(Tmpfs { target, options }))
         }
+        ("image", Some(reference)) if !reference.is_empty() => Ok(Mount::Image(ImageMount {
+            reference: reference.to_owned(),
+            target: volume.target,
+        })),
+        ("image", _) => Err(wrong("it needs source=IMAGE".to_owned())),
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source".to_owned())),
         (other, _) => Err(wrong(format!(
-            "the type {other:?} is not supported: bind, volume or tmpfs"
+            "the type {other:?} is not supported: bind, volume, tmpfs or image"
         ))),
     }
 }
@@ -154,7 +160,8 @@ mod tests {
         assert!(refusal(volume("/a:b")).contains("not absolute"));
         assert!(refusal(volume("/a:/b:nocopy")).contains("\"nocopy\""));
         assert!(refusal(volume("/a:/b:/c:/d")).contains("expected [SOURCE:]TARGET"));
-        assert!(refusal(mount("type=image,source=x,target=/x")).contains("\"image\""));
+        assert!(refusal(mount("type=image,target=/x")).contains("source=IMAGE"));
+        assert!(refusal(mount("type=cluster,source=x,target=/x")).contains("\"cluster\""));
         assert!(refusal(mount("type=volume,target=/x,volume-subpath=y")).contains("subpath"));
         assert!(
             refusal(mount("type=bind,source=/a,target=/x,bind-recursive=no")).contains("bind-")

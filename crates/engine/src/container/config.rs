@@ -11,6 +11,7 @@ use spec::runtime::{DeviceRule, Hooks, LinuxSeccomp, Rlimit, TimeOffset};
 
 use super::docker_profile::DockerProfile;
 use super::health::HealthConfig;
+use super::image_mounts::ImageMount;
 use super::restarts::RestartPolicy;
 
 /// Everything that can be asked of a container. What is `None` or empty is the image's, or the
@@ -48,6 +49,8 @@ pub struct ContainerConfig {
     pub auto_remove: bool,
     /// Directories and files of the host inside.
     pub volumes: Vec<Volume>,
+    /// Images inside, read-only.
+    pub image_mounts: Vec<ImageMount>,
     /// Containers whose volumes it gets too, with `:ro` for reading only.
     pub volumes_from: Vec<String>,
     /// Empty directories in memory.

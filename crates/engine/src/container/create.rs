@@ -15,10 +15,14 @@ use super::charge::Charge;
 use super::config::{ContainerConfig, LogDriver, Root};
 use super::find::RECORD;
 use super::health::HealthConfig;
+use super::image_mounts::MountedImage;
 use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
 use super::restarts::RestartPolicy;
-use super::{devices, health, layer, limits, name, oci_spec, process, recover, sharing, volumes};
+use super::{
+    devices, health, image_mounts, layer, limits, name, oci_spec, process, recover, sharing,
+    volumes,
+};
 use crate::events::{Event, note};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
@@ -29,6 +33,7 @@ pub(super) struct Prepared<'a> {
     ephemeral: bool,
     config: ContainerConfig,
     base: Base,
+    mounted_images: Vec<MountedImage>,
     process: process::Resolved,
     health: Option<HealthConfig>,
     /// An image stays what it is until the record says that it is in use.
@@ -85,6 +90,8 @@ impl Engine {
         let base = base_of(&config, &shared)?;
         volumes::add_images(&mut config, &base.defaults.other);
         let id = Id::random();
+        let home = self.paths.data_dir(id.as_str());
+        let mounted_images = image_mounts::find(&config, &shared, &home)?;
         let hostname = config.hostname.as_deref().unwrap_or(id.short());
         let process = process::resolve(&config, &base.defaults, hostname)?;
         let health = health::resolve(&config.health, base.defaults.healthcheck.as_ref())?;
@@ -93,6 +100,7 @@ impl Engine {
             ephemeral,
             config,
             base,
+            mounted_images,
             process,
             health,
             _images: shared,
@@ -143,6 +151,7 @@ impl Engine {
         };
         make_dir(&place)?;
         make_layer(prepared, &place)?;
+        image_mounts::make(&prepared.mounted_images, &place)?;
         let overlays = overlays(base, &home);
         let mut config = config.clone();
         self.make_volumes(&mut config, &overlays)?;
@@ -154,6 +163,7 @@ impl Engine {
             ephemeral: prepared.ephemeral,
             image: base.image.clone(),
             overlays,
+            mounted_images: prepared.mounted_images.clone(),
             config,
             process: prepared.process.clone(),
             health: prepared.health.clone(),
@@ -283,7 +293,9 @@ fn check_targets(config: &ContainerConfig) -> Result<(), Error> {
     };
     let volumes = config.volumes.iter().map(|volume| &volume.target);
     let mut seen: Vec<&Path> = Vec::new();
-    for target in volumes.chain(config.tmpfs.iter().map(|tmpfs| &tmpfs.target)) {
+    let images = config.image_mounts.iter().map(|mount| &mount.target);
+    let tmpfs = config.tmpfs.iter().map(|tmpfs| &tmpfs.target);
+    for target in volumes.chain(tmpfs).chain(images) {
         if !target.is_absolute() || target == Path::new("/") {
             return Err(invalid(target, "expected an absolute path other than /"));
         }

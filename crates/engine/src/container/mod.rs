@@ -18,6 +18,7 @@ mod explain;
 mod find;
 mod health;
 mod id_range;
+mod image_mounts;
 mod inspect;
 mod kill;
 mod lacking;
@@ -72,6 +73,7 @@ pub use explain::{
 };
 pub(crate) use find::record as find_record;
 pub use health::{HealthConfig, HealthTest};
+pub use image_mounts::{ImageMount, MountedImage};
 pub use inspect::Inspection;
 pub use launch::Started;
 pub use live::Live;

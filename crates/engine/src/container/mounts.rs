@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use spec::runtime::{Mount, NamespaceType};
 
 use super::config::{ContainerConfig, Root, Tmpfs, Volume};
+use super::image_mounts::MountedImage;
 use super::record::Overlay;
 use super::sharing::{Spaces, UserSpace};
 use crate::Host;
@@ -20,6 +21,7 @@ pub(super) const SHM_SIZE: i64 = 64 << 20;
 pub(super) struct Wanted<'a> {
     pub(super) config: &'a ContainerConfig,
     pub(super) overlays: &'a [Overlay],
+    pub(super) images: &'a [MountedImage],
     pub(super) spaces: &'a Spaces,
     pub(super) host: &'a Host,
     pub(super) executable: &'a Path,
@@ -35,6 +37,7 @@ pub(super) fn mounts(wanted: &Wanted<'_>) -> Vec<Mount> {
         .iter()
         .map(tmpfs)
         .chain(config.volumes.iter().map(|volume| wanted.volume(volume)))
+        .chain(wanted.images.iter().map(|image| wanted.image(image)))
         .collect();
     // What lies in another is mounted after it.
     asked.sort_by_key(|mount| mount.destination.components().count());
@@ -106,6 +109,12 @@ impl Wanted<'_> {
             options,
             ..Mount::default()
         }
+    }
+
+    fn image(&self, image: &MountedImage) -> Mount {
+        let mut mount = self.overlay(&image.overlay);
+        mount.options.push("ro".to_owned());
+        mount
     }
 
     fn volume(&self, volume: &Volume) -> Mount {
@@ -264,6 +273,7 @@ mod tests {
         mounts(&Wanted {
             config,
             overlays: &overlays,
+            images: &[],
             spaces: &spaces,
             host: &host,
             executable: Path::new("/bin/wharf"),

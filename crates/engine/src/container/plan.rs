@@ -54,6 +54,7 @@ impl Engine {
         let wanted = Wanted {
             config,
             overlays: &record.overlays,
+            images: &record.mounted_images,
             spaces: &spaces,
             host: &self.host,
             executable: &self.paths.executable,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ContainerConfig;
 use super::health::HealthConfig;
+use super::image_mounts::MountedImage;
 use super::process::Resolved;
 use super::restarts::RestartPolicy;
 
@@ -39,6 +40,9 @@ pub struct Record {
     pub image: Option<ImageFacts>,
     /// The overlays that make its root, the root's own first; empty for a writable directory.
     pub overlays: Vec<Overlay>,
+    /// Images that are mounted beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounted_images: Vec<MountedImage>,
 }
 
 /// Which image a container was made from.

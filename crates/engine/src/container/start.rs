@@ -40,6 +40,12 @@ impl Engine {
 impl Engine {
     /// Unpacks the layers of its image that a crash of the machine took.
     fn unpack_lost(&self, record: &Record) -> Result<(), Error> {
+        for mounted in &record.mounted_images {
+            if !mounted.overlay.lower.iter().all(|layer| layer.is_dir()) {
+                let images = self.image_store();
+                images.share()?.stack(&mounted.image.id, None)?;
+            }
+        }
         let lower = record.overlays.iter().flat_map(|overlay| &overlay.lower);
         let is_complete = lower.into_iter().all(|layer| layer.is_dir());
         match &record.image {

@@ -93,13 +93,17 @@ fn add(total: &mut Removal, more: Removal) {
 }
 
 fn uses(record: &Record, found: &Found) -> bool {
-    let facts = record.image.as_ref();
-    facts.is_some_and(|facts| facts.id == found.image.id.to_string())
+    let mounted = record.mounted_images.iter().map(|mounted| &mounted.image);
+    let mut all = record.image.iter().chain(mounted);
+    all.any(|facts| facts.id == found.image.id.to_string())
 }
 
 /// The directories that containers have in their overlays.
 fn layers_of<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<PathBuf> {
-    let overlays = records.flat_map(|record| &record.overlays);
+    let overlays = records.flat_map(|record| {
+        let mounted = record.mounted_images.iter().map(|mounted| &mounted.overlay);
+        record.overlays.iter().chain(mounted)
+    });
     overlays
         .flat_map(|overlay| overlay.lower.iter().cloned())
         .collect()

@@ -201,6 +201,37 @@ fn a_cgroup_goes_below_the_one_that_was_named() {
 }
 
 #[test]
+fn an_image_is_mounted_beside_and_kept_meanwhile() {
+    let wharf = Wharf::new();
+    wharf.ok(&["image", "from-host", "--tag", "tools", "/bin/sleep"]);
+    let mount = "type=image,source=tools,target=/tools";
+    let program = [
+        "host",
+        "sh",
+        "-c",
+        "ls /tools; echo x > /tools/x; sleep 1000",
+    ];
+    wharf.ok(&[
+        &["run", "-d", "--name", "web", "--mount", mount],
+        &program[..],
+    ]
+    .concat());
+    let listed = wharf.ok(&["exec", "web", "ls", "-L", "/tools/bin/sleep"]);
+    assert_eq!(listed, "/tools/bin/sleep");
+    let (_, why) = wharf.fails(&["exec", "web", "touch", "/tools/new"]);
+    assert!(why.contains("Read-only file system"), "{why}");
+    let (_, why) = wharf.fails(&["rmi", "tools"]);
+    assert!(why.contains("container"), "{why}");
+    wharf.ok(&["rm", "-f", "web"]);
+    wharf.ok(&["rmi", "tools"]);
+    let (code, why) = wharf.fails(&["run", "--mount", mount, "host", "true"]);
+    assert!(
+        code == 125 && why.contains("tools: it is not here"),
+        "{why}"
+    );
+}
+
+#[test]
 fn a_mistyped_namespace_is_no_program() {
     let wharf = Wharf::new();
     let (code, why) = wharf.fails(&["unshare", "--pidd", "true"]);
