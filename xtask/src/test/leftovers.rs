@@ -33,13 +33,25 @@ impl Snapshot {
             .filter(|path| !self.cgroups.contains(path));
         // One with a process in it belongs to somebody who lives; ours are all dead by now.
         let cgroups = new_cgroups
-            .filter(|path| path.exists() && !is_populated(path))
+            .filter(|path| path.exists() && !is_populated(path) && !self.is_strangers(path))
             .map(|path| format!("cgroup {}", path.display()));
         let files = files()
             .into_iter()
             .filter(|path| !self.files.contains(path));
         let files = files.map(|path| format!("file {}", path.display()));
         mounts.chain(cgroups).chain(files).collect()
+    }
+
+    /// Whether a cgroup is another program's, which works on this machine at the same time: it is in
+    /// a group that was there before. Tests make theirs at the top, or in what they made.
+    fn is_strangers(&self, cgroup: &Path) -> bool {
+        let is_named_by_us = cgroup.to_string_lossy().contains("wharf");
+        let is_group = |path: &&Path| path.join("cgroup.procs").exists();
+        let above = cgroup
+            .parent()
+            .filter(|above| self.cgroups.contains(*above));
+        let is_below_the_top = above.and_then(Path::parent).filter(is_group).is_some();
+        !is_named_by_us && is_below_the_top
     }
 }
 
@@ -98,4 +110,27 @@ fn files() -> BTreeSet<PathBuf> {
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).ok().into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_at_the_top_or_has_our_name_is_ours() {
+        let before = Snapshot::take();
+        let top = before.cgroups.iter();
+        let mut top = top.filter(|path| path.join("cgroup.procs").exists());
+        let Some(top) = top.next() else {
+            println!("skipped: there are no cgroups");
+            return;
+        };
+        assert!(!before.is_strangers(&top.join("new")));
+        let within = Snapshot {
+            cgroups: BTreeSet::from([top.join("theirs")]),
+            files: BTreeSet::new(),
+        };
+        assert!(within.is_strangers(&top.join("theirs/new")));
+        assert!(!within.is_strangers(&top.join("theirs/wharf-new")));
+    }
 }
