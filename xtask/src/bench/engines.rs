@@ -164,8 +164,7 @@ fn podman_options() -> Vec<String> {
 
 /// Docker, whose daemon gets the image.
 pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
-    let docker = stage.peer("docker")?;
-    docker.and(["version"]).time()?;
+    let docker = stage.dockerd()?.docker(stage)?;
     let import = docker.and(["import"]).and([stage.archive()?]);
     import.and([IMAGE]).time()?;
     Ok(Engine {
@@ -173,16 +172,6 @@ pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
         run_options: Vec::new(),
         image: IMAGE,
     })
-}
-
-/// Removes the image from Docker's daemon.
-pub(super) fn forget_docker(stage: &Stage) {
-    let removed = stage
-        .peer("docker")
-        .and_then(|docker| docker.and(["rmi", IMAGE]).time());
-    if let Err(why) = removed {
-        eprintln!("xtask: cannot remove the image {IMAGE} from Docker: {why}");
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::mount::UnmountFlags;
 use serde_json::{Value, json};
 
+use super::dockerd::Dockerd;
 use super::engines::{self, Engine};
 use super::subject::{CommandLine, PREFIX, container_name};
 use crate::{cargo, packages};
@@ -28,6 +29,7 @@ pub(super) struct Stage {
     peers: Vec<(String, PathBuf)>,
     filtered: OnceCell<Result<PathBuf, String>>,
     podman: OnceCell<Result<Engine, String>>,
+    dockerd: OnceCell<Result<Dockerd, String>>,
     docker: OnceCell<Result<Engine, String>>,
 }
 
@@ -46,6 +48,7 @@ impl Stage {
             peers: peers.to_vec(),
             filtered: OnceCell::new(),
             podman: OnceCell::new(),
+            dockerd: OnceCell::new(),
             docker: OnceCell::new(),
         };
         stage
@@ -128,6 +131,16 @@ impl Stage {
         made.clone()
     }
 
+    /// The benchmark's own dockerd, or why there is none.
+    pub(super) fn dockerd(&self) -> Result<&Dockerd, String> {
+        let made = self.dockerd.get_or_init(|| {
+            let directory = self.state("docker");
+            fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+            Dockerd::start(self, &directory)
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+
     /// The root directory as a tar file, for the engines that run images only.
     pub(super) fn archive(&self) -> Result<PathBuf, String> {
         let archive = self.directory.join("rootfs.tar");
@@ -143,9 +156,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if let Some(Ok(_)) = self.docker.get() {
-            engines::forget_docker(self);
-        }
+        // Its files are on the stage.
+        drop(self.dockerd.take());
         for mount in mounts_below(&self.directory) {
             rustix::mount::unmount(&mount, UnmountFlags::DETACH).ok();
         }
