@@ -65,7 +65,7 @@ pub use lacking::lacking;
 pub use list::{Found, Image, NamedBy};
 pub use look::{Appearance, Large, Usage, What, appearances, effects, usage};
 pub use make::{NewImage, Top, export};
-pub use merged::Effect;
+pub use merged::{Effect, Placed};
 pub use platform::{NoPlatform, Platform};
 pub use progress::{Event, LayerState, Progress, Silent};
 pub use pull::{InRegistry, Pull, Pulled, Source, Tools, Wanted};

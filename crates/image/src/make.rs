@@ -15,7 +15,7 @@ use crate::index::Naming;
 use crate::layer::Layer;
 use crate::lease::Lease;
 use crate::list::Image;
-use crate::merged::Merged;
+use crate::merged::{Merged, Placed};
 use crate::pack::{self, Packing};
 use crate::registry::RawManifest;
 use crate::unpack::Rights;
@@ -26,6 +26,8 @@ use crate::{Digest, Error, Platform, Reference};
 pub enum Top {
     /// The writable layer of a container, in overlayfs' form, without these paths.
     Upper(PathBuf, &'static [&'static str]),
+    /// All that is seen of layers.
+    Seen(Vec<Placed>),
     /// A tree.
     Directory(PathBuf),
     /// An archive that is not compressed.
@@ -74,6 +76,7 @@ impl Images {
         };
         let layer = Layer::make(self, rights, |out| match &new.top {
             Top::Upper(path, skipped) => pack::layer(path, packing, skipped, out),
+            Top::Seen(stacks) => Merged::of_placed(stacks)?.pack(packing, out),
             Top::Directory(path) => pack::layer(path, packing, &[], out),
             Top::Archive(file) => copy(file, out),
         })?;
@@ -154,16 +157,16 @@ impl Images {
     }
 }
 
-/// Writes what is seen of layers (the lowest first) on top of each other as one archive.
+/// Writes what is seen of layers on top of each other as one archive.
 ///
 /// # Errors
 /// When something cannot be read, or the stream fails.
-pub fn export(layers: &[PathBuf], out: &mut dyn Write) -> Result<(), Error> {
+pub fn export(stacks: &[Placed], out: &mut dyn Write) -> Result<(), Error> {
     let packing = Packing {
         rights: Rights::of_process(),
         epoch: None,
     };
-    Merged::of(layers)?.pack(packing, out)
+    Merged::of_placed(stacks)?.pack(packing, out)
 }
 
 fn created(epoch: Option<i64>) -> String {

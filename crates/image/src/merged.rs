@@ -36,10 +36,24 @@ pub struct Effect {
     pub hidden: u64,
 }
 
+/// A layer that is looked at.
+#[derive(Debug)]
+struct Root {
+    /// As in messages.
+    shown: PathBuf,
+    directory: OwnedFd,
+    /// Where it is seen, relative to the whole.
+    place: PathBuf,
+}
+
+/// Layers that are seen at a place below the root (the root itself is the empty path), the lowest
+/// first.
+pub type Placed = (PathBuf, Vec<PathBuf>);
+
 /// Layers on top of each other.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
-    roots: Vec<(PathBuf, OwnedFd)>,
+    roots: Vec<Root>,
     pub(crate) files: BTreeMap<PathBuf, Seen>,
     /// What each layer does, the lowest first.
     pub(crate) effects: Vec<Effect>,
@@ -48,23 +62,34 @@ pub(crate) struct Merged {
 impl Merged {
     /// Looks at layers, the lowest first.
     pub(crate) fn of(layers: &[PathBuf]) -> Result<Self, Error> {
+        Self::of_placed(&[(PathBuf::new(), layers.to_vec())])
+    }
+
+    /// Looks at layers in several places.
+    pub(crate) fn of_placed(stacks: &[Placed]) -> Result<Self, Error> {
         let mut merged = Self::default();
-        for layer in layers {
-            merged.add(layer)?;
+        for (place, layers) in stacks {
+            for layer in layers {
+                merged.add(layer, place)?;
+            }
         }
         Ok(merged)
     }
 
-    fn add(&mut self, layer: &Path) -> Result<(), Error> {
+    fn add(&mut self, layer: &Path, place: &Path) -> Result<(), Error> {
         let root = walk::open(layer)?;
         let number = self.roots.len();
         self.effects.push(Effect::default());
         let (files, effects) = (&mut self.files, &mut self.effects);
         walk(&root, layer, &mut |met| {
-            take(files, effects, met, number);
+            take(files, effects, met, &place.join(met.path), number);
             Ok(())
         })?;
-        self.roots.push((layer.to_owned(), root));
+        self.roots.push(Root {
+            shown: layer.to_owned(),
+            directory: root,
+            place: place.to_owned(),
+        });
         Ok(())
     }
 
@@ -72,18 +97,22 @@ impl Merged {
     pub(crate) fn pack(&self, packing: Packing, out: &mut dyn std::io::Write) -> Result<(), Error> {
         let mut packer = Packer::new(out, packing);
         for (path, seen) in &self.files {
-            let Some((shown, root)) = self.roots.get(seen.layer) else {
+            let Some(root) = self.roots.get(seen.layer) else {
                 continue;
             };
-            let whole = shown.join(path);
-            let parent = path.parent().unwrap_or(Path::new(""));
-            let Some(name) = path.file_name() else {
+            let Ok(within) = path.strip_prefix(&root.place) else {
+                continue;
+            };
+            let whole = root.shown.join(within);
+            let parent = within.parent().unwrap_or(Path::new(""));
+            let Some(name) = within.file_name() else {
                 continue;
             };
             let inside = Path::new("/").join(parent);
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;
             // Whoever changes the tree meanwhile leads nowhere but into it.
-            let Ok(directory) = sys::path::open_in_root(root.as_fd(), &inside, flags) else {
+            let Ok(directory) = sys::path::open_in_root(root.directory.as_fd(), &inside, flags)
+            else {
                 continue;
             };
             let Ok(stat) = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) else {
@@ -103,30 +132,36 @@ impl Merged {
 }
 
 /// Takes in a file of a layer.
-fn take(files: &mut BTreeMap<PathBuf, Seen>, effects: &mut [Effect], met: &Met<'_>, layer: usize) {
+fn take(
+    files: &mut BTreeMap<PathBuf, Seen>,
+    effects: &mut [Effect],
+    met: &Met<'_>,
+    path: &Path,
+    layer: usize,
+) {
     if met.mark == Mark::Whiteout {
-        let gone = hide(files, effects, met.path, layer, true);
+        let gone = hide(files, effects, path, layer, true);
         if let Some(effect) = effects.get_mut(layer) {
             effect.deleted += gone;
         }
         return;
     }
-    let before = files.get(met.path).copied();
+    let before = files.get(path).copied();
     let is_directory = met.is_directory();
     let replaces = before.is_some_and(|seen| !(seen.is_directory && is_directory));
     let mut deleted = 0;
     if replaces {
         // All but the name itself is gone; that is changed.
-        deleted = hide(files, effects, met.path, layer, true).saturating_sub(1);
+        deleted = hide(files, effects, path, layer, true).saturating_sub(1);
     } else if met.mark == Mark::Opaque {
-        deleted = hide(files, effects, met.path, layer, false);
+        deleted = hide(files, effects, path, layer, false);
     }
     let seen = Seen {
         layer,
         is_directory,
         size: met.size(),
     };
-    files.insert(met.path.to_owned(), seen);
+    files.insert(path.to_owned(), seen);
     if let Some(effect) = effects.get_mut(layer) {
         effect.deleted += deleted;
         effect.size += seen.size;

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use image::{NewImage, Top};
+use image::{NewImage, Platform, Top};
+use spec::image::ContainerDefaults;
 
 use super::change::apply;
+use super::export::stacks;
 use super::tag::new_name;
 use crate::events::{Event, note};
 use crate::{Engine, Error};
@@ -42,26 +44,38 @@ impl Engine {
     /// Makes an image of a container's image and of what the container wrote; gives back its id.
     ///
     /// # Errors
-    /// An unknown container; one whose root is a directory or the built-in image, which is no
-    /// base for another image.
+    /// An unknown container; one whose root is a directory.
     pub fn commit(&self, request: &CommitRequest) -> Result<String, Error> {
         let record = self.find(&request.container)?;
         let names = request.name.as_deref().map(new_name).transpose()?;
-        let facts = record.image.as_ref().filter(|facts| !facts.id.is_empty());
-        let Some((facts, overlay)) = facts.zip(record.overlays.first()) else {
+        let (Some(facts), Some(overlay)) = (&record.image, record.overlays.first()) else {
             return Err(Error::Unsupported {
                 what: format!("committing container {}", record.name),
-                why: "its root is no image of the store: export it, and import the archive",
+                why: "its root is a directory: export it, and import the archive",
             });
         };
         let store = self.image_store();
-        let base = store.find(&facts.id)?.image;
-        let mut config = base.config.clone();
+        let (base, top) = match facts.id.as_str() {
+            // The built-in image is no base for another one, which gets the host's programs.
+            "" => (None, Top::Seen(stacks(&record))),
+            id => {
+                let upper = overlay.writable.join("upper");
+                (Some(store.find(id)?.image), Top::Upper(upper, OF_THE_HOST))
+            }
+        };
+        let mut config = match &base {
+            Some(base) => base.config.clone(),
+            None => ContainerDefaults {
+                cmd: record.process.args.clone(),
+                ..Default::default()
+            },
+        };
+        let of_base = std::mem::take(&mut config.env);
         config.env.clone_from(&record.process.env);
         // What every container gets is not the image's.
         config
             .env
-            .retain(|variable| base.config.env.contains(variable) || !is_ours(variable));
+            .retain(|variable| of_base.contains(variable) || !is_ours(variable));
         config.labels.clone_from(&record.process.labels);
         if let Some(entrypoint) = &record.config.entrypoint {
             config.entrypoint.clone_from(entrypoint);
@@ -83,9 +97,11 @@ impl Engine {
         let pause = request.pause && self.pause(&record.id).is_ok();
         let made = store.make_image(NewImage {
             names: names.into_iter().collect(),
-            platform: base.platform.clone(),
-            base: Some(base),
-            top: Top::Upper(overlay.writable.join("upper"), OF_THE_HOST),
+            platform: base
+                .as_ref()
+                .map_or_else(Platform::host, |base| base.platform.clone()),
+            base,
+            top,
             config,
             created_by: record.process.args.join(" "),
             author: request.author.clone(),

@@ -1,7 +1,11 @@
 //! Exporting a container's root as an archive.
 
 use std::io::Write;
+use std::path::PathBuf;
 
+use image::Placed;
+
+use crate::container::{Overlay, Record};
 use crate::events::{Event, note};
 use crate::{Engine, Error};
 
@@ -12,24 +16,25 @@ impl Engine {
     /// An unknown container; the stream's.
     pub fn export(&self, name: &str, out: &mut dyn Write) -> Result<(), Error> {
         let record = self.find(name)?;
-        let layers = match record.overlays.as_slice() {
-            [overlay] => {
-                let below = overlay.lower.iter().rev().cloned();
-                below.chain([overlay.writable.join("upper")]).collect()
+        let stacks = match &record.config.root {
+            crate::Root::Directory { path, .. } if record.overlays.is_empty() => {
+                vec![(PathBuf::new(), vec![path.clone()])]
             }
-            [] => match &record.config.root {
-                crate::Root::Directory { path, .. } => vec![path.clone()],
-                crate::Root::Image(_) => Vec::new(),
-            },
-            _ => {
-                return Err(Error::Unsupported {
-                    what: format!("exporting container {}", record.name),
-                    why: "it has the host's own programs, which are no files of its own",
-                });
-            }
+            _ => stacks(&record),
         };
-        image::export(&layers, out)?;
+        image::export(&stacks, out)?;
         note(&self.paths, &[Event::of_container(&record, "export")]);
         Ok(())
     }
+}
+
+/// The layers of each of a container's overlays, with what it wrote, where they are seen.
+pub(super) fn stacks(record: &Record) -> Vec<Placed> {
+    let stack = |overlay: &Overlay| {
+        let place = overlay.target.strip_prefix("/").unwrap_or(&overlay.target);
+        let below = overlay.lower.iter().rev().cloned();
+        let layers = below.chain([overlay.writable.join("upper")]);
+        (place.to_owned(), layers.collect())
+    };
+    record.overlays.iter().map(stack).collect()
 }

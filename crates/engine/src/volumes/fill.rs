@@ -22,7 +22,7 @@ pub(crate) fn fill(overlays: &[Overlay], target: &Path, data: &Path) -> Result<(
         return Ok(());
     }
     let mut archive = unnamed_file(data).map_err(failed)?;
-    image::export(&layers, &mut archive)?;
+    image::export(&[(PathBuf::new(), layers)], &mut archive)?;
     archive.rewind().map_err(failed)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(data, flags, Mode::empty());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Wharf;
+use crate::harness::{Wharf, is_root};
 use crate::layout::{Codec, Layout, archive, shell};
 use crate::registry::{has, partner};
 
@@ -288,4 +288,50 @@ fn prune_removes_what_nobody_uses_and_says_how_much_that_was() {
     assert!(all.contains("untagged: x:1"), "{all}");
     assert!(!all.ends_with("space: 0B"), "{all}");
     assert_eq!(wharf.entries("data/images/layers"), [""; 0]);
+}
+
+/// Runs a verb where `/usr` is another directory: the host's own is too large to be packed.
+fn with_usr(wharf: &Wharf, usr: &std::path::Path, words: &[&str]) -> crate::harness::Outcome {
+    let script = "mount --bind \"$1\" /usr; shift; exec \"$@\"";
+    let ours = wharf.command();
+    let mut unshare = std::process::Command::new("unshare");
+    unshare
+        .args(["--mount", "sh", "-ec", script, "sh"])
+        .arg(usr);
+    unshare.arg(ours.get_program()).args(ours.get_args());
+    unshare.args(words).output().unwrap().into()
+}
+
+#[test]
+fn a_container_of_the_host_is_exported_and_committed_with_its_programs() {
+    if !is_root() || !has(&["busybox"]) {
+        return;
+    }
+    let wharf = Wharf::new();
+    let usr = tempfile::tempdir().unwrap();
+    std::fs::create_dir(usr.path().join("bin")).unwrap();
+    std::fs::copy("/bin/busybox", usr.path().join("bin/busybox")).unwrap();
+    std::os::unix::fs::symlink("busybox", usr.path().join("bin/sh")).unwrap();
+    std::fs::write(usr.path().join("gone"), "").unwrap();
+    let ok = |words: &[&str]| {
+        let outcome = with_usr(&wharf, usr.path(), words);
+        assert_eq!(outcome.code, 0, "{words:?}: {outcome:?}");
+        outcome.stdout
+    };
+    let write = "echo one > /etc/one; echo two > /usr/two; busybox rm /usr/gone";
+    ok(&["run", "--name", "writer", "host", "sh", "-c", write]);
+    let file = wharf.path("root.tar");
+    ok(&["export", "-o", text(&file), "writer"]);
+    let list = partner("tar", &["-tf", text(&file)]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    for name in ["etc/one", "usr/two", "usr/bin/busybox", "usr/bin/sh"] {
+        assert!(list.lines().any(|line| line == name), "{name}: {list}");
+    }
+    assert!(!list.contains("usr/gone"), "{list}");
+    ok(&["commit", "writer", "of-host:1"]);
+    ok(&["rm", "writer"]);
+    // It needs nothing of the host any more.
+    let say = "busybox cat /etc/one /usr/two";
+    let said = wharf.ok(&["run", "--rm", "of-host:1", "sh", "-c", say]);
+    assert_eq!(said, "one\ntwo");
 }
