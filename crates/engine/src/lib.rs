@@ -25,6 +25,7 @@ pub use host::Host;
 pub use images::{
     CommitRequest, ContainerChange, DiskLine, HistoryLine, ImageInspection, ImageSummary,
     ImportRequest, LayerLine, PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
+    settle,
 };
 pub use info::Info;
 pub use ipnet::IpNet;

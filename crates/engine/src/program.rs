@@ -17,13 +17,12 @@ glibc.malloc.mmap_threshold=8192:glibc.malloc.top_pad=0";
 /// `wharf __probe DATA_ROOT RUN_ROOT ID`: one look at a container's health.
 pub const PROBE_VERB: &str = "__probe";
 
-/// `wharf __settle DATA_ROOT RUN_ROOT`: waits until what was pulled is on the disk.
+/// `wharf __settle DATA_ROOT`: waits until what was pulled is on the disk.
 pub const SETTLE_VERB: &str = "__settle";
 
 /// The arguments that wait for the disk.
-pub(crate) fn settle(paths: &Paths) -> [String; 4] {
-    let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());
-    ["wharf", SETTLE_VERB, &data, &run].map(str::to_owned)
+pub(crate) fn settle(paths: &Paths) -> [String; 3] {
+    ["wharf", SETTLE_VERB, &paths.data.to_string_lossy()].map(str::to_owned)
 }
 
 /// The arguments that take a look at the container `id`.

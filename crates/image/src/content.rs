@@ -67,6 +67,20 @@ impl Images {
         })
     }
 
+    /// As [`Images::exclude`], but makes no store; `None` when there is none.
+    pub(crate) fn exclude_existing(&self) -> Result<Option<Exclusive<'_>>, Error> {
+        let path = self.root.join("lock");
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(CWD, &path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            file => file.map_err(Error::errno("opening the lock", &path))?,
+        };
+        Ok(Some(Exclusive {
+            images: self,
+            _lock: locked(file, &path, FlockOperation::LockExclusive)?,
+        }))
+    }
+
     fn lock(&self, operation: FlockOperation) -> Result<OwnedFd, Error> {
         let path = self.root.join("lock");
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -80,16 +94,7 @@ impl Images {
             file => file,
         };
         let file = file.map_err(Error::errno("opening the lock", &path))?;
-        loop {
-            match rustix::fs::flock(&file, operation) {
-                Err(Errno::INTR) => {}
-                locked => {
-                    return locked
-                        .map(|()| file)
-                        .map_err(Error::errno("locking", &path));
-                }
-            }
-        }
+        locked(file, &path, operation)
     }
 
     /// Makes the directories of an empty store; what is there stays.
@@ -175,6 +180,18 @@ impl Exclusive<'_> {
     /// Removes what crashes left half made.
     pub(crate) fn sweep_unfinished(&self) -> Result<(), Error> {
         scratch::sweep(&self.images.root)
+    }
+}
+
+/// Waits for a lock.
+fn locked(file: OwnedFd, path: &Path, operation: FlockOperation) -> Result<OwnedFd, Error> {
+    loop {
+        match rustix::fs::flock(&file, operation) {
+            Err(Errno::INTR) => {}
+            locked => {
+                return locked.map(|()| file).map_err(Error::errno("locking", path));
+            }
+        }
     }
 }
 

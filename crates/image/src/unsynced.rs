@@ -59,13 +59,15 @@ impl Images {
     }
 
     /// Waits until everything that pulls of this boot brought is on the disk, and forgets that it
-    /// was not.
+    /// was not. Where no store is any more, none is made.
     ///
     /// # Errors
     /// When the disk fails; the records stay then.
     pub fn settle(&self) -> Result<(), Error> {
         let boot = boot_id()?;
-        let store = self.exclude()?;
+        let Some(store) = self.exclude_existing()? else {
+            return Ok(());
+        };
         let mut over = Vec::new();
         for found in self.records()? {
             let file = File::open(&found.path).map_err(Error::io("opening", &found.path))?;

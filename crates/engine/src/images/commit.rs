@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use image::{NewImage, Platform, Top};
+use image::{Image, NewImage, Platform, Top};
 use spec::image::ContainerDefaults;
 
 use super::change::apply;
 use super::export::stacks;
 use super::tag::new_name;
+use crate::container::Record;
 use crate::events::{Event, note};
 use crate::{Engine, Error};
 
@@ -63,33 +64,7 @@ impl Engine {
                 (Some(store.find(id)?.image), Top::Upper(upper, OF_THE_HOST))
             }
         };
-        let mut config = match &base {
-            Some(base) => base.config.clone(),
-            None => ContainerDefaults {
-                cmd: record.process.args.clone(),
-                ..Default::default()
-            },
-        };
-        let of_base = std::mem::take(&mut config.env);
-        config.env.clone_from(&record.process.env);
-        // What every container gets is not the image's.
-        config
-            .env
-            .retain(|variable| of_base.contains(variable) || !is_ours(variable));
-        config.labels.clone_from(&record.process.labels);
-        if let Some(entrypoint) = &record.config.entrypoint {
-            config.entrypoint.clone_from(entrypoint);
-        }
-        if !record.config.command.is_empty() {
-            config.cmd.clone_from(&record.config.command);
-        }
-        let directory = record.config.working_dir.as_deref().map(Path::display);
-        if let Some(directory) = directory {
-            config.working_dir = Some(directory.to_string());
-        }
-        if record.config.user.is_some() {
-            config.user.clone_from(&record.config.user);
-        }
+        let mut config = configuration(&record, base.as_ref());
         for change in &request.changes {
             apply(&mut config, change)?;
         }
@@ -119,6 +94,38 @@ impl Engine {
         note(&self.paths, &[event]);
         Ok(id)
     }
+}
+
+/// What the image says about processes: its base's words, and the container's.
+fn configuration(record: &Record, base: Option<&Image>) -> ContainerDefaults {
+    let mut config = match base {
+        Some(base) => base.config.clone(),
+        None => ContainerDefaults {
+            cmd: record.process.args.clone(),
+            ..Default::default()
+        },
+    };
+    let of_base = std::mem::take(&mut config.env);
+    config.env.clone_from(&record.process.env);
+    // What every container gets is not the image's.
+    config
+        .env
+        .retain(|variable| of_base.contains(variable) || !is_ours(variable));
+    config.labels.clone_from(&record.process.labels);
+    if let Some(entrypoint) = &record.config.entrypoint {
+        config.entrypoint.clone_from(entrypoint);
+    }
+    if !record.config.command.is_empty() {
+        config.cmd.clone_from(&record.config.command);
+    }
+    let directory = record.config.working_dir.as_deref().map(Path::display);
+    if let Some(directory) = directory {
+        config.working_dir = Some(directory.to_string());
+    }
+    if record.config.user.is_some() {
+        config.user.clone_from(&record.config.user);
+    }
+    config
 }
 
 /// Variables that a container has without anybody saying so.

@@ -32,3 +32,4 @@ pub use look::LayerLine;
 pub use pull::{PullRequest, PullResult};
 pub use push::{PushRequest, PushResult};
 pub use remove::RemovedImage;
+pub use settle::settle;

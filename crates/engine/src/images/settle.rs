@@ -3,12 +3,14 @@
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
+use image::Images;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use sys::spawn::Spawn;
 
-use crate::{Engine, Error, program};
+use crate::{Engine, Error, Paths, program};
 
 impl Engine {
     /// Starts the process that waits. Where it cannot be started, or is killed, the next pull's
@@ -30,12 +32,18 @@ impl Engine {
         };
         settler.start().map(drop)
     }
+}
 
-    /// Waits until everything that was pulled is on the disk.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn settle(&self) -> Result<(), Error> {
-        Ok(self.image_store().settle()?)
-    }
+/// Waits until everything that was pulled into the installation with this data root is on the
+/// disk. Nothing is made, for the installation may be gone by now.
+///
+/// # Errors
+/// When the disk fails.
+pub fn settle(data: &Path) -> Result<(), Error> {
+    let paths = Paths {
+        data: data.to_owned(),
+        run: PathBuf::new(),
+        executable: PathBuf::new(),
+    };
+    Ok(Images::new(&paths.images()).settle()?)
 }

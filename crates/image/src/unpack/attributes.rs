@@ -45,9 +45,22 @@ pub(crate) fn may_have(name: &OsStr) -> bool {
     name == CAPABILITY || ACLS.contains(&name) || is_user
 }
 
+/// Whose a file is before its attributes are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The one's that it will be: there is nothing to change.
+    Right,
+    Any,
+}
+
 /// Sets everything on an open file or directory.
-pub(super) fn set(file: BorrowedFd<'_>, entry: &Entry, rights: Rights) -> Result<(), Errno> {
-    if rights == Rights::Root {
+pub(super) fn set(
+    file: BorrowedFd<'_>,
+    entry: &Entry,
+    rights: Rights,
+    owned: Owner,
+) -> Result<(), Errno> {
+    if rights == Rights::Root && owned == Owner::Any {
         rustix::fs::fchown(file, Some(owner(entry)), Some(group(entry)))?;
     }
     rustix::fs::fchmod(file, Mode::from_raw_mode(entry.mode))?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attributes::Owner;
 use super::error::failed;
 use super::limits::{Limited, Limits};
 use super::name::{Place, place};
@@ -43,6 +44,7 @@ pub fn unpack<R: Read>(
     let mut unpacking = Unpacking {
         root,
         rights,
+        is_roots: is_roots(root)?,
         parent: None,
         directories: BTreeMap::from([(PathBuf::new(), implied(Path::new("")))]),
     };
@@ -77,9 +79,20 @@ fn implied(path: &Path) -> Entry {
     Entry::new(path, Kind::Directory, IMPLIED_MODE)
 }
 
+/// Whether files that this process makes below a new directory are root's, user and group.
+fn is_roots(root: BorrowedFd<'_>) -> Result<bool, Error> {
+    let there =
+        rustix::fs::fstat(root).map_err(|errno| failed("looking at", Path::new("/"), errno))?;
+    let ours = rustix::process::geteuid().is_root() && rustix::process::getegid().is_root();
+    Ok(ours && (there.st_uid, there.st_gid) == (0, 0))
+}
+
 struct Unpacking<'a> {
     root: BorrowedFd<'a>,
     rights: Rights,
+    /// New files are root's: what is made in a directory of root's has its group, however the file
+    /// system gives groups.
+    is_roots: bool,
     /// The directory of the last member: most archives go through one after the other.
     parent: Option<(PathBuf, OwnedFd)>,
     /// Their modes and times are set last: a directory may be read-only, and making a file in it
@@ -145,6 +158,7 @@ impl Unpacking<'_> {
             name: &place.name,
             entry: &entry,
             rights: self.rights,
+            is_roots: self.is_roots,
         };
         if entry.kind == Kind::Directory {
             member.directory()?;
@@ -152,7 +166,9 @@ impl Unpacking<'_> {
                 .insert(place.parent.join(&place.name), entry);
             return Ok(());
         }
-        member.clear()?;
+        if entry.kind != Kind::File {
+            member.clear()?;
+        }
         match &entry.kind {
             Kind::HardLink(target) => member.hard_link(target),
             Kind::SymbolicLink(target) => member.symbolic_link(target),
@@ -174,7 +190,7 @@ impl Unpacking<'_> {
                 directory => directory,
             };
             directory
-                .and_then(|fd| attributes::set(fd.as_fd(), entry, self.rights))
+                .and_then(|fd| attributes::set(fd.as_fd(), entry, self.rights, Owner::Any))
                 .map_err(|errno| failed("setting the attributes of", path, errno))?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attributes::Owner;
 use super::error::failed;
 use super::name::place;
 use super::{Error, Rights, attributes, whiteout};
@@ -26,6 +27,8 @@ pub(super) struct Member<'a> {
     pub(super) name: &'a OsStr,
     pub(super) entry: &'a Entry,
     pub(super) rights: Rights,
+    /// New files are root's, user and group.
+    pub(super) is_roots: bool,
 }
 
 impl Member<'_> {
@@ -76,11 +79,21 @@ impl Member<'_> {
     pub(super) fn file(&self, content: &mut Reader<impl Read>) -> Result<(), Error> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.parent, self.name, flags, Mode::from_raw_mode(0o600))
-            .map_err(|errno| self.failed("making", errno))?;
-        let mut file = std::fs::File::from(file);
+        let mode = Mode::from_raw_mode(0o600);
+        let file = match rustix::fs::openat(self.parent, self.name, flags, mode) {
+            Err(Errno::EXIST) => {
+                self.clear()?;
+                rustix::fs::openat(self.parent, self.name, flags, mode)
+            }
+            file => file,
+        };
+        let mut file = std::fs::File::from(file.map_err(|errno| self.failed("making", errno))?);
         self.copy(content, &mut file)?;
-        attributes::set(file.as_fd(), self.entry, self.rights)
+        let owner = match self.is_roots && (self.entry.uid, self.entry.gid) == (0, 0) {
+            true => Owner::Right,
+            false => Owner::Any,
+        };
+        attributes::set(file.as_fd(), self.entry, self.rights, owner)
             .map_err(|errno| self.failed("setting the attributes of", errno))
     }
 

@@ -417,3 +417,19 @@ fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
     }
     assert!(killed > 15, "only {killed} pulls were killed");
 }
+
+#[test]
+fn a_registry_that_is_down_is_told_and_asked_again() {
+    let wharf = Wharf::new();
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let host = listener.local_addr().unwrap();
+    drop(listener);
+    let (code, error) = wharf.fails(&["pull", "--retry", "1", &format!("{host}/x:1")]);
+    assert_eq!(code, 1);
+    assert!(error.contains(&format!("from {host}")), "{error}");
+    assert!(error.contains("onnection refused"), "{error}");
+    let (_, error) = wharf.fails(&["pull", "--retry", "1", "no-such-host.invalid/x:1"]);
+    assert!(error.contains("no-such-host.invalid"), "{error}");
+    assert_untouched(&wharf);
+}

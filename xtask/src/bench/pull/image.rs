@@ -23,14 +23,14 @@ const LAYERS: usize = 5;
 
 /// Where it is kept. Another image is another directory.
 pub(super) fn cache() -> PathBuf {
-    PathBuf::from("/var/cache/wharf-bench/bookworm-2")
+    PathBuf::from("/var/cache/wharf-bench/bookworm-3")
 }
 
-/// The OCI layout, made if it is not there.
-pub(super) fn layout(stage: &Stage, cache: &Path) -> Result<PathBuf, String> {
-    let layout = cache.join("layout");
+/// The image with layers that are not compressed, as skopeo calls it; made if it is not there.
+pub(super) fn plain(stage: &Stage, cache: &Path) -> Result<String, String> {
+    let plain = format!("dir:{}", cache.join("plain").display());
     if cache.join("complete").exists() {
-        return Ok(layout);
+        return Ok(plain);
     }
     println!("making a Debian image with mmdebstrap; this takes minutes");
     fs::remove_dir_all(cache).ok();
@@ -41,6 +41,7 @@ pub(super) fn layout(stage: &Stage, cache: &Path) -> Result<PathBuf, String> {
     let debian = debian.and(["--include", PACKAGES, "bookworm"]);
     debian.and([&root]).time()?;
     let umoci = stage.peer("umoci")?;
+    let layout = cache.join("layout");
     let image = format!("{}:latest", layout.display());
     umoci.and(["init", "--layout"]).and([&layout]).time()?;
     umoci.and(["new", "--image", &image]).time()?;
@@ -54,10 +55,16 @@ pub(super) fn layout(stage: &Stage, cache: &Path) -> Result<PathBuf, String> {
         add.and([&archive]).time()?;
         fs::remove_file(archive).map_err(|error| error.to_string())?;
     }
+    let copy = stage
+        .peer("skopeo")?
+        .and(["copy", "--quiet", "--dest-decompress"]);
+    copy.and([&format!("oci:{image}"), &plain]).time()?;
     let size = CommandLine::new(["du", "-sm"]).and([&root]).output()?;
-    fs::remove_dir_all(&root).map_err(|error| error.to_string())?;
+    for directory in [&root, &layout] {
+        fs::remove_dir_all(directory).map_err(|error| error.to_string())?;
+    }
     fs::write(cache.join("complete"), size).map_err(|error| error.to_string())?;
-    Ok(layout)
+    Ok(plain)
 }
 
 /// How large it is when it is unpacked.

@@ -2,7 +2,7 @@
 //! holds is kept between benchmarks.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ impl Registry {
     /// Starts it and gives it the image in both forms, if it does not have them.
     pub(super) fn start(stage: &Stage) -> Result<Self, String> {
         let cache = image::cache();
-        let layout = image::layout(stage, &cache)?;
+        let plain = image::plain(stage, &cache)?;
         let port = TcpListener::bind(("127.0.0.1", 0))
             .and_then(|listener| listener.local_addr())
             .map_err(|error| error.to_string())?
@@ -48,7 +48,7 @@ impl Registry {
             about: String::new(),
         };
         registry.wait()?;
-        registry.furnish(stage, &layout)?;
+        registry.furnish(stage, &plain)?;
         Ok(registry)
     }
 
@@ -63,7 +63,7 @@ impl Registry {
         Ok(())
     }
 
-    fn furnish(&mut self, stage: &Stage, layout: &Path) -> Result<(), String> {
+    fn furnish(&mut self, stage: &Stage, plain: &str) -> Result<(), String> {
         let skopeo = stage.peer("skopeo")?;
         for codec in CODECS {
             let to = format!("docker://{}", self.image(codec));
@@ -72,8 +72,7 @@ impl Registry {
                 println!("pushing the image, {}", codec.name);
                 let copy = skopeo.and(["copy", "--quiet", "--dest-tls-verify=false"]);
                 let copy = copy.and(["--dest-compress-format", codec.name]);
-                let from = format!("oci:{}", layout.display());
-                copy.and([&from, &to]).time()?;
+                copy.and([plain, &to]).time()?;
             }
         }
         let layers = self.layers(stage, &CODECS[0])?.len();
