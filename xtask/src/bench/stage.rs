@@ -200,6 +200,10 @@ fn cgroups_of_ours() -> Vec<PathBuf> {
 
 /// Removes a cgroup and those in it, as soon as the last supervisor has left it.
 fn remove_cgroup(path: &Path) {
+    // conmon makes directories, with files, where no hierarchy is mounted.
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
     for inner in directories_in(path) {
         remove_cgroup(&inner);
     }
