@@ -81,7 +81,8 @@ fn run_directory(check: &mut Check<'_>, directory: PathBuf) {
     if let Ok(Some(record)) = find_record(&check.engine.paths, &id) {
         check.records.entry(id.clone()).or_insert(record);
     }
-    if check.is_held(&id) || !directory.exists() {
+    // Whoever gives it up removes the lock first.
+    if check.settles(|| check.is_held(&id) || !directory.exists()) {
         check.owned("run directory", &shown, &id);
         let socket = directory.join("attach.sock");
         if socket.exists() {
@@ -186,6 +187,9 @@ fn volume(check: &mut Check<'_>, directory: &Path) {
     let shown = directory.display().to_string();
     if name.starts_with(UNFINISHED) {
         // Whoever makes or removes one does so without waiting for anything.
+        if check.settles(|| !directory.exists()) {
+            return;
+        }
         let why = "it is left of a volume that was being made or removed";
         let remove = || Ok(store::remove_tree(directory)?);
         check.problem(&shown, why, "remove it", remove);

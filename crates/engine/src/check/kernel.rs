@@ -66,7 +66,9 @@ fn monitor(pid: i32) -> Option<(String, Monitor)> {
 
 fn one_monitor(check: &mut Check<'_>, id: &str, pid: i32) {
     let is_its = || monitor(pid).is_some_and(|(now, _)| now == id);
-    if check.engine.paths.run_dir(id).exists() || !is_its() {
+    let run_directory = check.engine.paths.run_dir(id);
+    // One that has finished is about to go.
+    if run_directory.exists() || check.settles(|| !is_its()) {
         check.owned("monitor", format!("process {pid}"), id);
         return;
     }
@@ -115,7 +117,7 @@ fn forgotten(
     let Some(id) = id_of(directory).filter(|id| ours.contains(*id)) else {
         return;
     };
-    if monitors.contains_key(id) || !directory.exists() {
+    if monitors.contains_key(id) || check.settles(|| !directory.exists()) {
         return;
     }
     let shown = directory.display().to_string();

@@ -1,6 +1,7 @@
 //! A check from its beginning to its end, and what it finds.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use image::Damage;
 
@@ -35,7 +36,13 @@ pub(super) struct Check<'a> {
     /// Containers whose record is whole, by their ids.
     pub(super) records: BTreeMap<String, Record>,
     pub(super) checked: Checked,
+    /// Until when it is waited for others to finish what they do.
+    pub(super) until: Instant,
 }
+
+/// How long that is.
+const PATIENCE: Duration = Duration::from_secs(5);
+const NAP: Duration = Duration::from_millis(5);
 
 impl Check<'_> {
     /// What belongs to a container, or to one that is just made or removed.
@@ -82,6 +89,17 @@ impl Check<'_> {
         Charge::is_held(&self.engine.paths, id).unwrap_or(true)
     }
 
+    /// Whether something is fine, or becomes so while it is waited for whoever is just at it.
+    pub(super) fn settles(&self, is_fine: impl Fn() -> bool) -> bool {
+        while !is_fine() {
+            if Instant::now() >= self.until {
+                return false;
+            }
+            std::thread::sleep(NAP);
+        }
+        true
+    }
+
     /// Whether a container is there, or somebody just makes or removes it.
     pub(super) fn is_known(&self, id: &str) -> bool {
         self.records.contains_key(id) || self.is_held(id) || self.appeared(id)
@@ -115,6 +133,7 @@ impl Engine {
             repair,
             records: BTreeMap::new(),
             checked: Checked::default(),
+            until: Instant::now() + PATIENCE,
         };
         disk::check(&mut check)?;
         kernel::check(&mut check)?;

@@ -71,8 +71,8 @@ impl Engine {
     /// [`Error::Status`] unless the container runs; anything that keeps the program from running.
     pub fn exec(&self, name: &str, config: &ExecConfig, stdio: Stdio) -> Result<Exec, Error> {
         let record = self.find(name)?;
-        let status = look(&self.paths, &record)?.status;
-        status.require(Operation::Exec, &record.name)?;
+        let live = look(&self.paths, &record)?;
+        live.status.require(Operation::Exec, &record.name)?;
         let process = self.exec_process(&record, config)?;
         let request = ExecRequest {
             root: &self.paths.run_containers(),
@@ -86,10 +86,20 @@ impl Engine {
             console_socket: None,
             trace: runtime::Trace::default(),
         };
-        let process = runtime::exec(request).map_err(|source| Error::Runtime {
-            name: record.name.clone(),
-            source,
-        })?;
+        let process = match runtime::exec(request) {
+            Ok(process) => process,
+            Err(source) => {
+                // It may have ended meanwhile, which is then the reason.
+                let now = look(&self.paths, &record)?;
+                now.status.require(Operation::Exec, &record.name)?;
+                let name = record.name.clone();
+                if now.pid != live.pid {
+                    // Somebody started it again.
+                    return Err(Error::Busy { name });
+                }
+                return Err(Error::Runtime { name, source });
+            }
+        };
         let session = ExecSession {
             id: Id::random(),
             record,

@@ -32,12 +32,19 @@ impl Engine {
         act: impl Fn(&Path, &str) -> Result<(), runtime::Error>,
     ) -> Result<Record, Error> {
         let record = self.find(name)?;
-        let status = look(&self.paths, &record)?.status;
-        status.require(operation, &record.name)?;
-        act(&self.paths.run_containers(), &record.id).map_err(|source| Error::Runtime {
-            name: record.name.clone(),
-            source,
-        })?;
+        let live = look(&self.paths, &record)?;
+        live.status.require(operation, &record.name)?;
+        if let Err(source) = act(&self.paths.run_containers(), &record.id) {
+            // It may have ended meanwhile, which is then the reason.
+            let now = look(&self.paths, &record)?;
+            now.status.require(operation, &record.name)?;
+            let name = record.name.clone();
+            if now.pid != live.pid {
+                // Somebody started it again.
+                return Err(Error::Busy { name });
+            }
+            return Err(Error::Runtime { name, source });
+        }
         let action = operation.to_string();
         note(&self.paths, &[Event::of_container(&record, &action)]);
         Ok(record)

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
@@ -31,7 +31,7 @@ impl Cgroup {
             Some(unified) => {
                 let failed = |errno| Error::io("freezing", "cgroup.freeze", errno);
                 write_at(unified, "cgroup.freeze", "1").map_err(failed)?;
-                wait_for_event(unified, "frozen 1").map_err(failed)
+                wait_until_frozen(unified).map_err(failed)
             }
             None => self.set_v1_state("FROZEN"),
         }
@@ -80,9 +80,13 @@ impl Cgroup {
         let Some((_, freezer)) = self.v1_freezer() else {
             return Ok(false);
         };
-        read_at(freezer, "freezer.state")
-            .map(|text| text.trim() != "THAWED")
-            .map_err(failed_reading)
+        match read_at(freezer, "freezer.state") {
+            // Nothing in it stands still any more.
+            Err(errno) if is_gone(errno) => Ok(false),
+            state => state
+                .map(|text| text.trim() != "THAWED")
+                .map_err(failed_reading),
+        }
     }
 
     fn v1_freezer(&self) -> Option<(&Member, BorrowedFd<'_>)> {
@@ -108,19 +112,26 @@ fn failed_reading(errno: Errno) -> Error {
     Error::io("reading the state of", "the freezer", errno)
 }
 
-/// Waits until `cgroup.events` has this line.
-fn wait_for_event(unified: BorrowedFd<'_>, wanted: &str) -> Result<(), Errno> {
+/// How long an event is waited for that may never come, because the cgroup went away.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
+
+/// Waits until `cgroup.events` says that all stand still, or somebody else lets them go on.
+fn wait_until_frozen(unified: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let events = openat(unified, "cgroup.events", flags, Mode::empty())?;
     loop {
         let mut text = [0u8; 256];
         let length = rustix::io::pread(&events, &mut text, 0)?;
         let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
-        if text.lines().any(|line| line == wanted) {
+        let is_frozen = text.lines().any(|line| line == "frozen 1");
+        if is_frozen || read_at(unified, "cgroup.freeze")?.trim() == "0" {
             return Ok(());
         }
         let mut fds = [PollFd::new(&events, PollFlags::PRI)];
-        match poll(&mut fds, None) {
+        match poll(&mut fds, Some(&PATIENCE)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
