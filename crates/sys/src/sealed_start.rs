@@ -88,15 +88,16 @@ unsafe fn enters_container(argv: *const *const u8, argc: usize) -> bool {
     }
     // SAFETY: the indices are below argc, as the caller promises.
     unsafe {
-        let is_runtime = equals(last_component(argv.read()), b"runc");
-        if !is_runtime && !equals(argv.add(1).read(), b"oci") {
-            return false;
-        }
+        let mut is_runtime = equals(last_component(argv.read()), b"runc");
         let mut index = 1;
         while index < argc {
             let word = argv.add(index).read();
+            // Options of wharf's own may come before it.
+            if equals(word, b"oci") {
+                is_runtime = true;
+            }
             let mut verb = 0;
-            while verb < VERBS.len() {
+            while is_runtime && verb < VERBS.len() {
                 if equals(word, VERBS[verb]) {
                     return true;
                 }
