@@ -120,7 +120,7 @@ fn bad_input_is_one_sentence_with_docker_s_code_and_changes_nothing() {
         (&["run", "-v", "no where:/x", "host", "true"], "no where"),
         (&["run", "--cap-add", "FLY", "host", "true"], "FLY"),
         (&["run", "--rootfs", "/nonexistent", "true"], "/nonexistent"),
-        (&["run", "--network", "bridge", "host", "true"], "bridge"),
+        (&["run", "--network", "nowhere", "host", "true"], "nowhere"),
         (&["run", "-w", "relative", "host", "true"], "relative"),
         (
             &["run", "--privileged", "--userns", "private", "host", "true"],
