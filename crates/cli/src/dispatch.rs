@@ -135,7 +135,7 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "cp" => with(verb, words, |args| cp::cp(&args, context)),
         "events" => with(verb, words, |args| events::events(&args, context)),
         "attach" => with(verb, words, |args| attach::attach(args, context)),
-        "inspect" => with(verb, words, |args| inspect::inspect(args, context)),
+        "inspect" => with(verb, words, |args| inspect::inspect(&args, context)),
         "wait" => with(verb, words, |args| wait::wait(args, context)),
         "pull" => with(verb, words, |args| pull::pull(args, context)),
         "push" => with(verb, words, |args| push::push(args, context)),

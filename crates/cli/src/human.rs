@@ -37,52 +37,50 @@ pub(crate) fn since(time: &str) -> Option<Duration> {
 }
 
 /// Bytes in units of 1000, with three digits.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let decimals = match value {
-        _ if unit == 0 => 0,
+    in_units(bytes, 1000.0, 999.5, &UNITS, |value| match value {
         v if v < 9.995 => 2,
         v if v < 99.95 => 1,
         _ => 0,
-    };
-    let text = format!("{value:.decimals$}");
-    let text = match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.'),
-        false => &text,
-    };
-    format!("{text}{}", UNITS[unit])
+    })
 }
 
 /// Bytes in units of 1024, with four digits.
-#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
 pub(crate) fn binary_size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let decimals = match value {
-        _ if unit == 0 => 0,
+    in_units(bytes, 1024.0, 1024.0, &UNITS, |value| match value {
         v if v < 10.0 => 3,
         v if v < 100.0 => 2,
         v if v < 1000.0 => 1,
         _ => 0,
-    };
+    })
+}
+
+/// In the first unit of which there are less than `most`, each being `step` of the one before;
+/// `decimals` says how many a number gets. No zeros at the end.
+#[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+fn in_units(
+    bytes: u64,
+    step: f64,
+    most: f64,
+    units: &[&str],
+    decimals: impl Fn(f64) -> usize,
+) -> String {
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= most && unit + 1 < units.len() {
+        value /= step;
+        unit += 1;
+    }
+    let decimals = if unit == 0 { 0 } else { decimals(value) };
     let text = format!("{value:.decimals$}");
     let text = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.'),
         false => &text,
     };
-    format!("{text}{}", UNITS[unit])
+    let unit = units.get(unit).copied().unwrap_or_default();
+    format!("{text}{unit}")
 }
 
 /// The time of day (UTC) at which something began that is this old, or the date when that was

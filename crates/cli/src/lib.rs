@@ -16,6 +16,7 @@ mod flags;
 mod foreground;
 mod help;
 mod human;
+mod inspected;
 mod listing;
 mod output;
 mod pager;

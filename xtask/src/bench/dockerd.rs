@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::containerd::Containerd;
 use super::daemon::Daemon;
 use super::stage::Stage;
-use super::subject::CommandLine;
+use super::subject::{CommandLine, container_name};
 
 /// A running dockerd; dropping it ends it, and its containerd after it.
 pub(super) struct Dockerd {
@@ -31,6 +31,8 @@ impl Dockerd {
             .and(["--pidfile"])
             .and([directory.join("docker.pid")])
             .and(["--host".to_owned(), format!("unix://{}", socket.display())])
+            // Removed with the benchmark's other cgroups.
+            .and(["--cgroup-parent", &container_name("docker")])
             .and(["--bridge=none", "--iptables=false", "--ip6tables=false"])
             .and(["--ip-forward=false", "--ip-masq=false"]);
         let daemon = Daemon::start(&program, &socket)?;

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::flags::stop::signal;
 use crate::output;
 use crate::several::each;
 
@@ -15,11 +16,6 @@ pub(crate) struct Args {
     /// Names or ids
     #[arg(value_name = "CONTAINER", required = true)]
     containers: Vec<String>,
-}
-
-/// A signal, as a value for clap.
-pub(super) fn signal(text: &str) -> Result<i32, String> {
-    sys::signals::signal_number(text).ok_or_else(|| format!("there is no signal {text:?}"))
 }
 
 /// Runs the verb.

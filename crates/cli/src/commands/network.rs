@@ -4,20 +4,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::CommandFactory;
 use engine::{Engine, IpNet, NetworkRecord, NetworkRequest, NetworkWish};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::dispatch::with;
-use crate::error_text::sentence;
 use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
 use crate::flags::moment::moment;
 use crate::flags::{environment, network as flags};
 use crate::listing::{self, Column, Format, Row};
 use crate::several::each;
-use crate::template::Template;
-use crate::{human, output};
+use crate::{human, inspected, output};
 
 /// Make, list, show and remove networks, and connect containers
 #[derive(Debug, clap::Parser)]
@@ -118,9 +116,9 @@ struct Disconnect {
 #[derive(Debug, clap::Parser)]
 #[command(name = "inspect")]
 struct Inspect {
-    /// A Go template
-    #[arg(short, long, value_name = "FORMAT", value_parser = Template::parse)]
-    format: Option<Template>,
+    /// json for one line, or a Go template
+    #[arg(short, long, value_name = "FORMAT", value_parser = inspected::format)]
+    format: Option<inspected::Format>,
     /// Names or ids
     #[arg(value_name = "NETWORK", required = true)]
     networks: Vec<String>,
@@ -257,32 +255,9 @@ fn disconnect(args: &Disconnect, context: &Context) -> Result<i32, Failure> {
 
 fn inspect(args: &Inspect, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
-    let failed = |error| Failure::usage(format!("writing JSON: {error}"));
-    let (mut found, mut code) = (Vec::new(), 0);
-    for name in &args.networks {
-        match engine.inspect_network(name) {
-            Ok(network) => found.push(serde_json::to_value(network).map_err(failed)?),
-            Err(error) => {
-                output::error(&sentence(&error));
-                code = 1;
-            }
-        }
-    }
-    match &args.format {
-        Some(template) => {
-            for value in &found {
-                let line = template
-                    .render(value, &Value::Null)
-                    .map_err(Failure::usage)?;
-                output::print(&format!("{line}\n"));
-            }
-        }
-        None => {
-            let text = serde_json::to_string_pretty(&found).map_err(failed)?;
-            output::print(&format!("{text}\n"));
-        }
-    }
-    Ok(code)
+    inspected::show(&args.networks, args.format.as_ref(), |name| {
+        engine.inspect_network(name)
+    })
 }
 
 fn list(args: &List, context: &Context) -> Result<i32, Failure> {

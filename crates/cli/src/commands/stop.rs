@@ -1,8 +1,8 @@
 //! `wharf stop`: end containers, gently first.
 
-use super::kill::signal;
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::flags::stop::StopFlags;
 use crate::output;
 use crate::several::each;
 
@@ -10,18 +10,8 @@ use crate::several::each;
 #[derive(Debug, clap::Parser)]
 #[command(name = "stop")]
 pub(crate) struct Args {
-    /// Signal that asks them to end
-    #[arg(short, long, value_name = "SIGNAL", value_parser = signal)]
-    signal: Option<i32>,
-    /// Seconds until they are killed; -1 for never
-    #[arg(
-        short = 't',
-        long = "timeout",
-        visible_alias = "time",
-        value_name = "SECONDS",
-        allow_hyphen_values = true
-    )]
-    timeout: Option<i64>,
+    #[command(flatten)]
+    end: StopFlags,
     /// Names or ids
     #[arg(value_name = "CONTAINER", required = true)]
     containers: Vec<String>,
@@ -31,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn stop(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     each(&args.containers, |name| {
-        engine.stop(name, args.timeout, args.signal)?;
+        engine.stop(name, args.end.timeout, args.end.signal)?;
         output::print(&format!("{name}\n"));
         Ok(())
     })

@@ -2,20 +2,18 @@
 
 use clap::CommandFactory;
 use engine::VolumeRecord;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::prune::deleted;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::dispatch::with;
-use crate::error_text::sentence;
 use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
 use crate::flags::environment;
 use crate::listing::{self, Column, Format, Row};
 use crate::several::each;
-use crate::template::Template;
-use crate::{human, output};
+use crate::{human, inspected, output};
 
 /// Make, list, show and remove volumes
 #[derive(Debug, clap::Parser)]
@@ -59,9 +57,9 @@ struct Create {
 #[derive(Debug, clap::Parser)]
 #[command(name = "inspect")]
 struct Inspect {
-    /// A Go template
-    #[arg(short, long, value_name = "FORMAT", value_parser = Template::parse)]
-    format: Option<Template>,
+    /// json for one line, or a Go template
+    #[arg(short, long, value_name = "FORMAT", value_parser = inspected::format)]
+    format: Option<inspected::Format>,
     /// Names
     #[arg(value_name = "VOLUME", required = true)]
     volumes: Vec<String>,
@@ -152,32 +150,9 @@ fn create(args: Create, context: &Context) -> Result<i32, Failure> {
 
 fn inspect(args: &Inspect, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
-    let failed = |error| Failure::usage(format!("writing JSON: {error}"));
-    let (mut found, mut code) = (Vec::new(), 0);
-    for name in &args.volumes {
-        match engine.volume(name) {
-            Ok(volume) => found.push(serde_json::to_value(volume).map_err(failed)?),
-            Err(error) => {
-                output::error(&sentence(&error));
-                code = 1;
-            }
-        }
-    }
-    match &args.format {
-        Some(template) => {
-            for value in &found {
-                let line = template
-                    .render(value, &Value::Null)
-                    .map_err(Failure::usage)?;
-                output::print(&format!("{line}\n"));
-            }
-        }
-        None => {
-            let text = serde_json::to_string_pretty(&found).map_err(failed)?;
-            output::print(&format!("{text}\n"));
-        }
-    }
-    Ok(code)
+    inspected::show(&args.volumes, args.format.as_ref(), |name| {
+        engine.volume(name)
+    })
 }
 
 fn list(args: &List, context: &Context) -> Result<i32, Failure> {

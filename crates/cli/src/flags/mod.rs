@@ -19,4 +19,5 @@ pub(crate) mod registry;
 pub(crate) mod restart;
 pub(crate) mod security;
 pub(crate) mod size;
+pub(crate) mod stop;
 pub(crate) mod ulimit;

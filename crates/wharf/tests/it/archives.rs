@@ -240,6 +240,8 @@ fn what_a_container_wrote_is_told_exported_and_committed() {
     );
     assert_eq!(history.lines().count(), 4, "{history}");
     let inspected: Value = serde_json::from_str(&wharf.ok(&["image", "inspect", "y:2"])).unwrap();
+    let line = wharf.ok(&["image", "inspect", "-f", "{{.Architecture}}", "y:2"]);
+    assert_eq!(inspected[0]["Architecture"], line.trim());
     assert_eq!(inspected[0]["Author"], "me");
     assert_eq!(inspected[0]["RepoTags"], json!(["y:2"]));
     assert_eq!(
