@@ -194,6 +194,13 @@ impl Clients {
         )
     }
 
+    /// The client in this slot takes no output any more.
+    pub(crate) fn want_nothing(&mut self, slot: usize) {
+        if let Some(client) = self.get_mut(slot) {
+            client.attach(client.stdin, [false; 2]);
+        }
+    }
+
     /// Nothing is watched any more: the poller they were watched by is gone.
     pub(crate) fn forget_watches(&mut self) {
         for client in self.slots.iter_mut().flatten() {

@@ -315,18 +315,22 @@ impl<'a> EventLoop<'a> {
         }
         note(&mut self.log_error, output.log_lines(self.log.as_mut()));
         for slot in Clients::slots() {
-            self.send_latest(slot, stream)?;
+            self.send_latest(slot, stream);
         }
         Ok(())
     }
 
-    fn send_latest(&mut self, slot: usize, stream: Stream) -> Result<(), Errno> {
+    fn send_latest(&mut self, slot: usize, stream: Stream) {
         let Some(output) = &self.outputs[stream.index()] else {
-            return Ok(());
+            return;
         };
-        match self.clients.send_latest(slot, stream, output.latest()) {
-            Ok(()) => Ok(()),
-            Err(_gone) => self.lose(slot),
+        if self
+            .clients
+            .send_latest(slot, stream, output.latest())
+            .is_err()
+        {
+            // Whether it is lost or had detached is in what it said last, which is heard in its turn.
+            self.clients.want_nothing(slot);
         }
     }
 
@@ -336,7 +340,7 @@ impl<'a> EventLoop<'a> {
             if let Some(client) = self.clients.get(slot)
                 && client.owes(stream)
             {
-                self.send_latest(slot, stream)?;
+                self.send_latest(slot, stream);
             }
         }
         if self.may_hear(slot) {

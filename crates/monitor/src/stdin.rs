@@ -39,6 +39,11 @@ impl Stdin {
         self.begin < self.end
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.sink.is_some()
+    }
+
     /// Takes `bytes`, at most a frame's, when nothing is pending; without a reader they are lost,
     /// as with any pipe whose reader is gone.
     pub(crate) fn take(&mut self, bytes: &[u8], poller: &Poller) -> Result<(), Errno> {

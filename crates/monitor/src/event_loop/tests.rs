@@ -355,6 +355,9 @@ fn input_that_is_once_ends_with_a_client_that_is_gone_but_not_with_one_that_deta
     let mut monitored = Monitored::start("cat; echo end", INTERACTIVE, &[TAKE_PART]);
     let witness = monitored.connect();
     witness.say(&TAKE_PART);
+    // What the witness says shows that it has attached; two clients are not heard in order.
+    witness.say(&FromClient::Stdin(b"here\n"));
+    witness.hear_until("here\n");
     monitored.starter().say(&FromClient::Stdin(b"a\n"));
     witness.hear_until("a\n");
     monitored.starter().say(&FromClient::Detach);
@@ -364,6 +367,44 @@ fn input_that_is_once_ends_with_a_client_that_is_gone_but_not_with_one_that_deta
     drop(witness);
     monitored.ended.recv().unwrap();
     assert!(monitored.end().ends_with("end\n"));
+}
+
+#[test]
+fn a_client_that_detached_and_is_gone_when_output_comes_leaves_the_input_open() {
+    let (ours, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, streams) = spawn("cat", INTERACTIVE);
+    let mut event_loop = EventLoop::new(Setup {
+        process: &process,
+        streams,
+        stdin_once: true,
+        listener: socket::bind_in(scratch.path()).unwrap(),
+        starter: Some(theirs),
+        signals: signalfd(&SignalSet::of(&[])).unwrap(),
+        memory: None,
+        log: None,
+        health: None,
+        witness: &|_| {},
+    })
+    .unwrap();
+    let client = Client(ours);
+    client.say(&TAKE_PART);
+    assert!(event_loop.hear(STARTER).unwrap());
+    client.say(&FromClient::Detach);
+    drop(client);
+    event_loop.send_latest(STARTER, Stream::Stdout);
+    event_loop.serve(STARTER).unwrap();
+    assert!(event_loop.clients.get(STARTER).is_none());
+    assert!(event_loop.stdin.is_open());
+    event_loop.end_stdin().unwrap();
+    assert!(!event_loop.stdin.is_open());
+    assert_eq!(process.wait().unwrap(), Exit::Code(0));
 }
 
 #[test]
