@@ -16,10 +16,9 @@ pub(crate) fn run_sealed() -> Result<(), Failure> {
         let why = std::io::Error::from(errno);
         Failure::usage(format!("running from a sealed copy of this program: {why}"))
     };
-    if sys::sealed_self::is_sealed().map_err(failed)? {
+    let Some(binary) = sys::sealed_self::sealed().map_err(failed)? else {
         return Ok(());
-    }
-    let binary = sys::sealed_self::sealed().map_err(failed)?;
+    };
     let argv = strings(std::env::args_os()).ok_or_else(|| failed(Errno::INVAL))?;
     let variables = std::env::vars_os().map(|(mut name, value)| {
         name.push("=");

@@ -219,12 +219,11 @@ fn spawn(
 ) -> Result<(), Errno> {
     let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     let ourselves = match sealed {
-        true => Some(rustix::io::fcntl_dupfd_cloexec(
-            sys::sealed_self::sealed()?,
-            FIRST_FREE_FD,
-        )?),
+        true => sys::sealed_self::sealed()?,
         false => None,
     };
+    let ourselves = ourselves.map(|file| rustix::io::fcntl_dupfd_cloexec(file, FIRST_FREE_FD));
+    let ourselves = ourselves.transpose()?;
     let path = match &ourselves {
         Some(fd) => format!("/proc/self/fd/{}", fd.as_raw_fd()),
         None => "/proc/self/exe".to_owned(),

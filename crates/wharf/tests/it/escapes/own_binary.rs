@@ -9,6 +9,9 @@ use serde_json::json;
 use crate::bundle::Bundle;
 use crate::harness::is_root;
 
+/// Who is not root, in tests that root runs.
+const USER: u32 = 12_345;
+
 /// Finds the process of ours that was lured into the container, holds its file, waits until nobody
 /// runs it any more, which is when it could be written, and tries to: as the file itself and
 /// through the link of the descriptor.
@@ -65,12 +68,51 @@ fn exec_of_our_own_program_cannot_overwrite_it() {
     lure(&Bundle::new(&["sleep", "1000"]));
 }
 
+/// The program belongs to root, as installed: it is executed as it is, which costs no copy.
 #[test]
-fn exec_of_our_own_program_cannot_overwrite_an_ordinary_users() {
+fn exec_by_an_ordinary_user_cannot_overwrite_the_hosts_program() {
     if !is_root() {
         return;
     }
-    lure(&Bundle::of_user(12_345, &["sleep", "1000"]));
+    let bundle = Bundle::of_user(USER, &["sleep", "1000"]);
+    lure(&bundle);
+    assert!(!is_copied(&bundle));
+}
+
+#[test]
+fn exec_by_an_ordinary_user_cannot_overwrite_a_program_of_their_own() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::of_user(USER, &["sleep", "1000"]);
+    let program = bundle.command().get_program().to_owned();
+    std::os::unix::fs::chown(&program, Some(USER), None).unwrap();
+    lure(&bundle);
+    assert!(is_copied(&bundle));
+}
+
+/// Others than the owner may write the program; a container's processes could be among them.
+#[test]
+fn a_program_that_everybody_may_write_is_not_entered_with() {
+    if !is_root() {
+        return;
+    }
+    let bundle = Bundle::of_user(USER, &["true"]);
+    let program = bundle.command().get_program().to_owned();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&program, everybody).unwrap();
+    assert!(is_copied(&bundle));
+    bundle.assert_nothing_left();
+}
+
+/// Whether the process of ours that becomes the container's runs from a copy in memory: seen in one
+/// that is created and waits for its start.
+fn is_copied(bundle: &Bundle) -> bool {
+    bundle.create();
+    let link = format!("/proc/{}/exe", bundle.state("pid"));
+    let file = std::fs::read_link(link).unwrap();
+    bundle.end();
+    file.to_str().unwrap().starts_with("/memfd:wharf")
 }
 
 /// An image whose program is a script that `/proc/self/exe` shall interpret: that is us, before the
