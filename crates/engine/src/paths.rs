@@ -31,6 +31,11 @@ impl Paths {
         self.run.join("containers").join(id)
     }
 
+    /// Where the runtime keeps compiled filters.
+    pub fn filters(&self) -> PathBuf {
+        self.run.join("filters")
+    }
+
     /// What is durable of all containers.
     pub fn data_containers(&self) -> PathBuf {
         self.data.join("containers")

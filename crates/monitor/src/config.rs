@@ -17,6 +17,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The OCI bundle: the directory with `config.json`.
     pub bundle: PathBuf,
+    /// Where compiled filters are kept.
+    pub filters: PathBuf,
     /// Whether the container is removed at its end.
     #[serde(default)]
     pub removes: bool,

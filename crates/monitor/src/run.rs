@@ -193,6 +193,7 @@ fn begin(
         pidfd_socket: None,
         console_socket: None,
         cgroup_manager: &config.cgroup_manager,
+        filters: Some(&config.filters),
         furnisher,
         notify: false,
         trace: runtime::Trace::default(),

@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// Who makes the cgroup.
     pub cgroup_manager: &'a Manager,
+    /// Where compiled filters are kept for the next container with the same profile.
+    pub filters: Option<&'a Path>,
     /// Gives the container's namespaces what only the caller knows how to, as a network.
     pub furnisher: Option<&'a dyn Furnisher>,
     /// Who is told of the steps.
@@ -293,6 +295,7 @@ fn launch<'a>(
             record.cgroup.as_ref(),
             state,
             request.no_pivot,
+            request.filters,
         )?
     };
     plan.tell_of_listening(request.listen_fds);

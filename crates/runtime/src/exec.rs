@@ -37,6 +37,8 @@ pub struct ExecRequest<'a> {
     pub pidfd_socket: Option<&'a Path>,
     /// Groups below the container's cgroup that the process goes into.
     pub cgroups: &'a [SubCgroup],
+    /// Where compiled filters are kept for the next process with the same profile.
+    pub filters: Option<&'a Path>,
     /// Go into a paused container too, to wait there until it is resumed.
     pub ignore_paused: bool,
     /// Who is told of the steps.
@@ -79,7 +81,7 @@ pub fn exec(request: ExecRequest<'_>) -> Result<Process, Error> {
             None => None,
         },
         seccomp: profile
-            .map(|profile| seccomp::Filter::of(profile, &state))
+            .map(|profile| seccomp::Filter::of(profile, &state, request.filters))
             .transpose()
             .map_err(Error::Seccomp)?,
         ..Plan::of_process(request.process, Namespaces::of_process(pid)?)?

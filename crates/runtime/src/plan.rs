@@ -73,13 +73,15 @@ pub(crate) struct Bare<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Resolves a new container. `cgroup` is where it will be; relative paths are below `bundle`.
+    /// Resolves a new container. `cgroup` is where it will be; relative paths are below `bundle`;
+    /// `filters` is where compiled ones are kept.
     pub(crate) fn of_container(
         config: &'a Config,
         bundle: &Path,
         cgroup: Option<&'a Paths>,
         state: State,
         no_pivot: bool,
+        filters: Option<&Path>,
     ) -> Result<Self, Error> {
         let process = config.process.as_ref().ok_or_else(|| Error::Invalid {
             key: "process".to_owned(),
@@ -94,7 +96,7 @@ impl<'a> Plan<'a> {
         }
         let profile = linux.and_then(|l| l.seccomp.as_ref());
         let seccomp = profile
-            .map(|profile| seccomp::Filter::of(profile, &state))
+            .map(|profile| seccomp::Filter::of(profile, &state, filters))
             .transpose()
             .map_err(Error::Seccomp)?;
         let root = Root {

@@ -82,6 +82,7 @@ impl Engine {
             preserve_fds: 0,
             pidfd_socket: None,
             cgroups: &[],
+            filters: Some(&self.paths.filters()),
             ignore_paused: false,
             console_socket: None,
             trace: runtime::Trace::default(),

@@ -26,8 +26,8 @@ const MOST_INSTRUCTIONS: usize = 4096;
 /// A compiled filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    instructions: Vec<Instruction>,
-    flags: FilterFlags,
+    pub(super) instructions: Vec<Instruction>,
+    pub(super) flags: FilterFlags,
 }
 
 impl Program {

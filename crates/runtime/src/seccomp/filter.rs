@@ -1,9 +1,11 @@
 //! A filter as a plan carries it: the program, and who decides what it leaves open.
 
+use std::path::Path;
+
 use spec::runtime::LinuxSeccomp;
 use spec::state::State;
 
-use super::{Error, Listener, Program, compile};
+use super::{Error, Listener, Program, cache, compile};
 
 /// A compiled profile.
 #[derive(Debug)]
@@ -14,9 +16,16 @@ pub(crate) struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// Compiles a profile for a container in this state.
-    pub(crate) fn of(profile: &'a LinuxSeccomp, state: &State) -> Result<Self, Error> {
-        let program = compile(profile)?;
+    /// Compiles a profile for a container in this state, unless it is among the `kept` filters.
+    pub(crate) fn of(
+        profile: &'a LinuxSeccomp,
+        state: &State,
+        kept: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let program = match kept {
+            Some(directory) => cache::compiled(profile, directory)?,
+            None => compile(profile)?,
+        };
         let path = profile.listener_path.as_deref();
         let listener = path
             .filter(|_| program.has_listener())

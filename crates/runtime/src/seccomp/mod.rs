@@ -2,11 +2,12 @@
 //!
 //! `default_profile` is the profile that containers get; `compile` turns any profile into a program:
 //! `rules` says what it means, with the numbers of system calls from `numbers`, and `conditions` and
-//! `assembler` write it down. `listener` hands the decisions that a filter asks for to whoever makes
+//! `assembler` write it down; `cache` keeps it. `listener` hands the decisions that a filter asks for to whoever makes
 //! them. `effect` tells people what a profile comes to.
 
 mod architecture;
 mod assembler;
+mod cache;
 mod check;
 mod compile;
 mod conditions;

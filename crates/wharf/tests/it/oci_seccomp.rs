@@ -1,6 +1,7 @@
 //! System call filters by their effect, and the listener that decides what a filter leaves open.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirEntryExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
 
@@ -190,4 +191,46 @@ fn flags_are_those_of_the_kernel() {
     let run = spawn(&bundle, &["run", "box"]);
     let _ = hear(&listener);
     assert!(run.wait_with_output().unwrap().status.success());
+}
+
+/// Docker's profile is compiled for the first container and found by the others, whoever runs them.
+#[test]
+fn a_profile_is_compiled_once_and_holds_each_time() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle = Bundle::new(&MKDIR);
+    let names: Vec<String> = (0..100)
+        .map(|number| format!("no_such_call_{number}"))
+        .collect();
+    bundle.config["linux"]["seccomp"] = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [
+            {"names": names, "action": "SCMP_ACT_ALLOW"},
+            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28},
+        ],
+    });
+    let filters = bundle.path("../run/filters");
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        assert!(
+            bundle
+                .run(&["run", "box"])
+                .stdout
+                .contains("No space left on device")
+        );
+        let files = std::fs::read_dir(&filters).unwrap();
+        kept.extend(files.map(|file| file.unwrap().ino()));
+    }
+    assert_eq!(kept, [kept[0]; 3], "one file, made once");
+    // Another profile is another file, however alike.
+    bundle.config["linux"]["seccomp"]["syscalls"][1]["errnoRet"] = json!(30);
+    assert!(
+        bundle
+            .run(&["run", "box"])
+            .stdout
+            .contains("Read-only file system")
+    );
+    assert_eq!(std::fs::read_dir(&filters).unwrap().count(), 2);
+    bundle.assert_nothing_left();
 }

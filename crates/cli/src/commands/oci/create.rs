@@ -90,6 +90,7 @@ pub(super) fn request<'a>(
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),
         cgroup_manager: &global.cgroup_manager,
+        filters: Some(&global.filters),
         furnisher: None,
         trace: global.trace(tell),
     }

@@ -102,6 +102,7 @@ fn run(global: &Global, args: &Args) -> Result<i32, Failure> {
         console_socket: args.console_socket.as_deref(),
         pidfd_socket: args.pidfd_socket.as_deref(),
         cgroups: &args.cgroup,
+        filters: Some(&global.filters),
         ignore_paused: args.ignore_paused,
         trace: global.trace(&tell),
     })?;

@@ -14,6 +14,8 @@ pub(super) struct Global {
     pub(super) root: PathBuf,
     /// Whether the caller named it.
     pub(super) root_was_named: bool,
+    /// Where compiled filters are kept; wherever the containers are.
+    pub(super) filters: PathBuf,
     /// Where errors are written beside standard error.
     pub(super) log: Option<PathBuf>,
     /// What is done is logged, too.
@@ -35,16 +37,19 @@ pub(super) enum Wanted {
 
 impl Global {
     /// Takes the global options from `words`. Flags that only ask for more talk, or for what is
-    /// found out anyway, are accepted as runc's callers pass them. `user_bus` is where the caller's
-    /// own systemd listens.
+    /// found out anyway, are accepted as runc's callers pass them. `run_root` is wharf's own
+    /// directory of what does not survive a boot; `user_bus` is where the caller's own systemd
+    /// listens.
     pub(super) fn parse(
         words: impl Iterator<Item = String>,
-        default_root: &Path,
+        run_root: &Path,
         user_bus: Option<&str>,
     ) -> Result<(Self, Wanted), String> {
         let mut global = Self {
-            root: default_root.to_owned(),
+            // Apart from the engine's containers.
+            root: run_root.join("oci"),
             root_was_named: false,
+            filters: run_root.join("filters"),
             log: None,
             debug: false,
             log_json: false,

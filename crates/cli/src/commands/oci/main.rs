@@ -65,10 +65,8 @@ USAGE:
 /// Runs `wharf oci` with the arguments after it; gives back the exit code. `name` is how it was
 /// called.
 pub(crate) fn main(name: &str, arguments: impl Iterator<Item = String>, context: &Context) -> i32 {
-    // Apart from the engine's containers.
-    let default_root = context.run_root.join("oci");
     let user_bus = context.user_bus();
-    let (global, wanted) = match Global::parse(arguments, &default_root, user_bus.as_deref()) {
+    let (global, wanted) = match Global::parse(arguments, &context.run_root, user_bus.as_deref()) {
         Ok(parsed) => parsed,
         Err(message) => {
             crate::output::error(&message);
