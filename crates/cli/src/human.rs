@@ -30,6 +30,25 @@ pub(crate) fn ago(time: &str) -> String {
     }
 }
 
+/// A time as Go prints it, which is what Docker's lists of images have:
+/// `2026-11-23 12:00:00 +0000 UTC`.
+pub(crate) fn utc(time: &str) -> String {
+    in_seconds(time, |day, clock| format!("{day} {clock} +0000 UTC"))
+}
+
+/// A time without fractions of a second.
+pub(crate) fn whole_seconds(time: &str) -> String {
+    in_seconds(time, |day, clock| format!("{day}T{clock}Z"))
+}
+
+fn in_seconds(time: &str, form: impl Fn(&str, &str) -> String) -> String {
+    let parts = time.get(..10).zip(time.get(11..19));
+    match (parts, parse_rfc3339(time)) {
+        (Some((day, clock)), Some(_)) => form(day, clock),
+        _ => time.to_owned(),
+    }
+}
+
 /// How long since a time; `None` when it is no time. The future counts as now.
 pub(crate) fn since(time: &str) -> Option<Duration> {
     let time = parse_rfc3339(time)?;

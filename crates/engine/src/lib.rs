@@ -5,6 +5,7 @@
 mod check;
 mod claim;
 mod container;
+mod disk_usage;
 mod error;
 mod events;
 mod host;
@@ -19,13 +20,13 @@ mod volumes;
 
 pub use check::{Checked, Owned};
 pub use container::*;
+pub use disk_usage::{DiskLine, ImageDisk};
 pub use error::Error;
 pub use events::{Actor, Event, EventRange, Events};
 pub use host::Host;
 pub use images::{
-    CommitRequest, ContainerChange, DiskLine, HistoryLine, ImageInspection, ImageSummary,
-    ImportRequest, LayerLine, PullRequest, PullResult, PushRequest, PushResult, RemovedImage,
-    settle,
+    CommitRequest, ContainerChange, HistoryLine, ImageInspection, ImageSummary, ImportRequest,
+    LayerLine, PullRequest, PullResult, PushRequest, PushResult, RemovedImage, settle,
 };
 pub use info::Info;
 pub use ipnet::IpNet;

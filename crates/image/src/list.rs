@@ -144,6 +144,35 @@ impl Images {
         }
     }
 
+    /// As [`Images::find_for`], but nothing else than an image for this platform.
+    ///
+    /// # Errors
+    /// As [`Images::find`]; [`Error::NoPlatform`].
+    pub fn find_only_for(&self, name: &str, platform: &Platform) -> Result<Found, Error> {
+        let found = self.find_for(name, platform)?;
+        match platform.distance(&found.image.platform) {
+            Some(_) => Ok(found),
+            None => Err(Error::NoPlatform {
+                wanted: platform.to_string(),
+                available: found.image.platform.to_string(),
+            }),
+        }
+    }
+
+    /// All images that a name means: those for several platforms, as a rule a single one.
+    ///
+    /// # Errors
+    /// When a document is damaged or cannot be read.
+    pub fn all_called(&self, wanted: &Reference) -> Result<Vec<Image>, Error> {
+        let index = self.read_index()?;
+        let entries = index.manifests.iter();
+        let called = entries.filter(|entry| means(entry, wanted));
+        let digests: Vec<&str> = called.map(|entry| entry.digest.as_str()).collect();
+        let mut images = self.images_of(&index)?;
+        images.retain(|image| digests.contains(&image.manifest.to_string().as_str()));
+        Ok(images)
+    }
+
     /// The image that a name means; of those for several platforms the one for this. Only the
     /// documents of images with the name are read.
     fn called(

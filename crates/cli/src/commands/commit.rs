@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
     /// Let the container stand still meanwhile
-    #[arg(short, long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(short, long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pause: bool,
     /// Name or id
     #[arg(value_name = "CONTAINER")]

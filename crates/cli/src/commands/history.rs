@@ -1,12 +1,13 @@
 //! `wharf history`: how an image came about.
 
 use engine::HistoryLine;
+use image::Platform;
 use serde_json::json;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
-use crate::human;
-use crate::output::{self, Format, Table};
+use crate::listing::{self, Column, Format, Row};
+use crate::{human, output};
 
 /// Show how an image came about, the last step first
 #[derive(Debug, clap::Parser)]
@@ -18,11 +19,14 @@ pub(crate) struct Args {
     /// Cut nothing off
     #[arg(long)]
     no_trunc: bool,
-    /// Sizes and times for people
-    #[arg(short = 'H', long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    /// Sizes and times for people; --human=false for programs
+    #[arg(short = 'H', long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     human: bool,
-    /// table or json
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = crate::output::format)]
+    /// Of the image for this platform, OS/CPU[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", value_parser = crate::flags::pull::platform)]
+    platform: Option<Platform>,
+    /// table, json, a Go template, or table and a template
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = listing::format)]
     format: Format,
     /// The image
     #[arg(value_name = "IMAGE")]
@@ -32,15 +36,29 @@ pub(crate) struct Args {
 /// How much of a command is shown.
 const COMMAND_LENGTH: usize = 45;
 
+const ID: Column = ("ID", "IMAGE");
+const SINCE: Column = ("CreatedSince", "CREATED");
+const AT: Column = ("CreatedAt", "CREATED AT");
+const BY: Column = ("CreatedBy", "CREATED BY");
+const SIZE: Column = ("Size", "SIZE");
+const COMMENT: Column = ("Comment", "COMMENT");
+
 /// Runs the verb.
 pub(crate) fn history(args: &Args, context: &Context) -> Result<i32, Failure> {
-    let lines = context.engine()?.history(&args.image)?;
-    let text: String = match (args.quiet, args.format) {
-        (true, _) => lines.iter().map(|line| id(line, args) + "\n").collect(),
-        (_, Format::Json) => lines.iter().map(|line| as_json(line, args)).collect(),
-        (_, Format::Table) => table(&lines, args).to_string(),
+    let engine = context.engine()?;
+    let lines = engine.history(&args.image, args.platform.as_ref())?;
+    if args.quiet {
+        let ids = lines.iter().map(|line| id(line, args) + "\n");
+        output::print(&ids.collect::<String>());
+        return Ok(0);
+    }
+    let (when, other) = match args.human {
+        true => (SINCE, AT),
+        false => (AT, SINCE),
     };
-    output::print(&text);
+    let rows: Vec<Row> = lines.iter().map(|line| row(line, args)).collect();
+    let shown = [ID, when, BY, SIZE, COMMENT];
+    output::print(&listing::render(&args.format, &shown, &[other], &rows)?);
     Ok(0)
 }
 
@@ -64,44 +82,17 @@ fn command(line: &HistoryLine, args: &Args) -> String {
     format!("{start}\u{2026}")
 }
 
-fn created(line: &HistoryLine, args: &Args) -> String {
+fn row(line: &HistoryLine, args: &Args) -> Row {
     let created = line.created.as_deref();
-    match args.human {
-        true => created.map_or_else(|| "N/A".to_owned(), human::ago),
-        false => created.unwrap_or_default().to_owned(),
-    }
-}
-
-fn size(line: &HistoryLine, args: &Args) -> String {
-    match args.human {
-        true => human::size(line.size),
-        false => line.size.to_string(),
-    }
-}
-
-fn table(lines: &[HistoryLine], args: &Args) -> Table {
-    let when = if args.human { "CREATED" } else { "CREATED AT" };
-    let mut table = Table::new(&["IMAGE", when, "CREATED BY", "SIZE", "COMMENT"]);
-    for line in lines {
-        table.row([
-            id(line, args),
-            created(line, args),
-            command(line, args),
-            size(line, args),
-            line.comment.clone(),
-        ]);
-    }
-    table
-}
-
-fn as_json(line: &HistoryLine, args: &Args) -> String {
-    let value = json!({
+    Row::new(json!({
         "ID": id(line, args),
-        "CreatedAt": line.created,
-        "CreatedSince": line.created.as_deref().map(human::ago),
+        "CreatedAt": created.map(human::whole_seconds).unwrap_or_default(),
+        "CreatedSince": created.map_or_else(|| "N/A".to_owned(), human::ago),
         "CreatedBy": command(line, args),
-        "Size": size(line, args),
+        "Size": match args.human {
+            true => human::size(line.size),
+            false => line.size.to_string(),
+        },
         "Comment": line.comment,
-    });
-    format!("{value}\n")
+    }))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use engine::Record;
+use image::Image;
 
 use crate::confirm::confirmed;
 use crate::context::Context;
@@ -51,14 +52,14 @@ pub(super) fn deleted(what: &str, removed: &[String]) -> String {
 }
 
 /// Which containers are meant.
-pub(super) struct Condition {
+pub(crate) struct Condition {
     filters: Filters,
     until: Option<SystemTime>,
 }
 
 impl Condition {
     /// Reads the flags.
-    pub(super) fn parse(flags: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn parse(flags: &[String]) -> Result<Self, Failure> {
         let keys = ["until", "label", "label!"];
         let filters = Filters::parse(flags, &keys).map_err(Failure::usage)?;
         let until = filters.values("until").first().map(|text| moment(text));
@@ -69,7 +70,7 @@ impl Condition {
     }
 
     /// Whether everything is meant.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.until.is_none() && !self.filters.has("label") && !self.filters.has("label!")
     }
 
@@ -85,8 +86,18 @@ impl Condition {
 
     /// Whether a container is meant.
     pub(super) fn is_met(&self, record: &Record) -> bool {
-        let is_old =
-            |until| human::parse_rfc3339(&record.created).is_some_and(|created| created < until);
-        self.filters.meets_labels(&record.process.labels) && self.until.is_none_or(is_old)
+        self.meets_labels(&record.process.labels) && self.is_old(Some(&record.created))
+    }
+
+    /// Whether an image is meant.
+    pub(crate) fn is_met_by_image(&self, image: &Image) -> bool {
+        self.meets_labels(&image.config.labels) && self.is_old(image.created.as_deref())
+    }
+
+    /// Whether something that was made at this time is old enough.
+    fn is_old(&self, created: Option<&str>) -> bool {
+        let created = created.and_then(human::parse_rfc3339);
+        self.until
+            .is_none_or(|until| created.is_some_and(|created| created < until))
     }
 }

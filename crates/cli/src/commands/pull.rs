@@ -1,11 +1,13 @@
 //! `wharf pull`: bring images from registries and other places.
 
-use engine::PullRequest;
+use engine::{Engine, PullRequest};
+use image::registry::Settings;
 use image::{Tools, Wanted};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::flags::content_trust::ContentTrust;
 use crate::flags::pull::PullFlags;
 use crate::flags::registry::RegistryFlags;
 use crate::output::{self, Format};
@@ -19,6 +21,11 @@ pub(crate) struct Args {
     /// Print the image's name only
     #[arg(short, long)]
     quiet: bool,
+    /// Take all tags that the repository has
+    #[arg(short, long)]
+    all_tags: bool,
+    #[command(flatten)]
+    trust: ContentTrust,
     /// Take the images for all platforms
     #[arg(long, conflicts_with = "platform")]
     all_platforms: bool,
@@ -39,6 +46,18 @@ pub(crate) struct Args {
 /// Runs the verb.
 pub(crate) fn pull(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
+    let settings = args.registry.settings(context);
+    let names = match args.all_tags {
+        true => engine.tags_there(&args.image, &settings)?,
+        false => vec![args.image.clone()],
+    };
+    for name in names {
+        one(name, &args, &engine, &settings)?;
+    }
+    Ok(0)
+}
+
+fn one(image: String, args: &Args, engine: &Engine, settings: &Settings) -> Result<(), Failure> {
     let show = progress::show(Wish {
         quiet: args.quiet,
         format: args.format,
@@ -50,13 +69,13 @@ pub(crate) fn pull(args: Args, context: &Context) -> Result<i32, Failure> {
             false => args.pull.wanted(),
         },
         limits: args.pull.limits(),
-        image: args.image,
+        image,
     };
     let tools = Tools {
         workers: &Threads,
         progress: show.as_ref(),
     };
-    let pulled = engine.pull(&request, &args.registry.settings(context), tools)?;
+    let pulled = engine.pull(&request, settings, tools)?;
     drop(show);
     let status = match pulled.is_new {
         true => format!("Downloaded newer image for {}", pulled.familiar),
@@ -79,5 +98,5 @@ pub(crate) fn pull(args: Args, context: &Context) -> Result<i32, Failure> {
         ),
     };
     output::print(&text);
-    Ok(0)
+    Ok(())
 }

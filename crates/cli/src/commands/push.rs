@@ -1,11 +1,13 @@
 //! `wharf push`: send images to a registry.
 
-use engine::PushRequest;
-use image::{Compression, Tools};
+use engine::{Engine, PushRequest};
+use image::registry::Settings;
+use image::{Compression, Platform, Tools};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::flags::content_trust::ContentTrust;
 use crate::flags::registry::RegistryFlags;
 use crate::output::{self, Format};
 use crate::progress::{self, Wish};
@@ -18,6 +20,14 @@ pub(crate) struct Args {
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
+    /// Send all tags of a repository
+    #[arg(short, long, conflicts_with = "destination")]
+    all_tags: bool,
+    #[command(flatten)]
+    trust: ContentTrust,
+    /// Send the image for this platform, OS/CPU[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", conflicts_with = "all_platforms", value_parser = crate::flags::pull::platform)]
+    platform: Option<Platform>,
     /// Send the images for all platforms that the name means, with an index of them
     #[arg(long)]
     all_platforms: bool,
@@ -50,14 +60,27 @@ fn compression(text: &str) -> Result<Compression, String> {
 /// Runs the verb.
 pub(crate) fn push(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
+    let settings = args.registry.settings(context);
+    let names = match args.all_tags {
+        true => engine.tags_here(&args.image)?,
+        false => vec![args.image.clone()],
+    };
+    for name in names {
+        one(name, &args, &engine, &settings)?;
+    }
+    Ok(0)
+}
+
+fn one(image: String, args: &Args, engine: &Engine, settings: &Settings) -> Result<(), Failure> {
     let show = progress::show(Wish {
         quiet: args.quiet,
         format: args.format,
         on_stderr: false,
     });
     let request = PushRequest {
-        image: args.image,
-        destination: args.destination,
+        image,
+        destination: args.destination.clone(),
+        platform: args.platform.clone(),
         all_platforms: args.all_platforms,
         compression: args.compression,
     };
@@ -65,7 +88,7 @@ pub(crate) fn push(args: Args, context: &Context) -> Result<i32, Failure> {
         workers: &Threads,
         progress: show.as_ref(),
     };
-    let pushed = engine.push(&request, &args.registry.settings(context), tools)?;
+    let pushed = engine.push(&request, settings, tools)?;
     drop(show);
     match (args.quiet, args.format) {
         (true, _) => {}
@@ -83,5 +106,5 @@ pub(crate) fn push(args: Args, context: &Context) -> Result<i32, Failure> {
             pushed.tag, pushed.digest, pushed.size
         )),
     }
-    Ok(0)
+    Ok(())
 }

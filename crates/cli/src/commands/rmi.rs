@@ -1,5 +1,7 @@
 //! `wharf rmi`: remove images.
 
+use image::Platform;
+
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::output;
@@ -12,6 +14,12 @@ pub(crate) struct Args {
     /// Even if containers use them; one that does not exist is no error
     #[arg(short, long)]
     force: bool,
+    /// Images have no parents here that could stay: for the sake of Docker's scripts
+    #[arg(long = "no-prune")]
+    _no_prune: bool,
+    /// Only the images for these platforms, OS/CPU[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',', value_parser = crate::flags::pull::platform)]
+    platform: Vec<Platform>,
     /// References or ids
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
@@ -21,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn rmi(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     each(&args.images, |image| {
-        match engine.remove_image(image, args.force) {
+        match engine.remove_image(image, &args.platform, args.force) {
             Ok(removed) => {
                 let untagged = removed
                     .untagged

@@ -3,6 +3,8 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use image::Platform;
+
 use crate::context::Context;
 use crate::exit_code::Failure;
 
@@ -13,6 +15,9 @@ pub(crate) struct Args {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The images for this platform, OS/CPU[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", value_parser = crate::flags::pull::platform)]
+    platform: Option<Platform>,
     /// The images
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
@@ -22,7 +27,10 @@ pub(crate) struct Args {
 pub(crate) fn save(args: &Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     to_file_or_stdout(args.output.as_deref(), |out| {
-        engine.save(&args.images, out).map_err(Failure::from)
+        let platform = args.platform.as_ref();
+        engine
+            .save(&args.images, platform, out)
+            .map_err(Failure::from)
     })
 }
 

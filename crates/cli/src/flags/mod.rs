@@ -3,6 +3,7 @@
 
 pub(crate) mod cdi;
 pub(crate) mod container;
+pub(crate) mod content_trust;
 pub(crate) mod device;
 pub(crate) mod duration;
 pub(crate) mod environment;

@@ -2,9 +2,11 @@
 //! environment and files say.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use image::registry::{Credentials, Proxies, Settings};
 
+use super::duration::duration;
 use crate::context::Context;
 
 /// How a registry is reached.
@@ -25,6 +27,9 @@ pub(crate) struct RegistryFlags {
     /// Directory of hosts.toml files, instead of containerd's
     #[arg(long, value_name = "DIR")]
     hosts_dir: Option<PathBuf>,
+    /// How long a registry may say nothing, as 90s, before a connection is given up
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    idle_timeout: Duration,
     /// How often a request is tried
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     retry: u32,
@@ -46,6 +51,7 @@ impl Default for RegistryFlags {
             authfile: None,
             certs_dir: None,
             hosts_dir: None,
+            idle_timeout: Duration::from_secs(60),
             retry: 5,
         }
     }
@@ -60,6 +66,7 @@ impl RegistryFlags {
         settings.insecure = !self.tls_verify;
         settings.credentials = self.creds.clone();
         settings.attempts = self.retry;
+        settings.idle = self.idle_timeout;
         if let Some(file) = &self.authfile {
             settings.auth_files = vec![file.clone()];
             settings.login_file = file.clone();

@@ -1,9 +1,10 @@
 //! Everything about an image, and how its layers came about.
 
-use image::{Image, NamedBy};
+use image::{Image, NamedBy, Platform};
 use serde::Serialize;
 use spec::image::ContainerDefaults;
 
+use super::list::found;
 use crate::{Engine, Error};
 
 /// An image as `image inspect` shows it, in Docker's shape.
@@ -77,14 +78,18 @@ pub struct HistoryLine {
 }
 
 impl Engine {
-    /// Everything about an image.
+    /// Everything about an image; with a platform, about the one for it.
     ///
     /// # Errors
     /// An unknown image.
-    pub fn inspect_image(&self, name: &str) -> Result<ImageInspection, Error> {
+    pub fn inspect_image(
+        &self,
+        name: &str,
+        platform: Option<&Platform>,
+    ) -> Result<ImageInspection, Error> {
         let store = self.image_store();
         let _shared = store.share()?;
-        let image = store.find(name)?.image;
+        let image = found(&store, name, platform)?.image;
         let (config, manifest) = store.documents(&image)?;
         let last = config.history.last();
         Ok(ImageInspection {
@@ -112,14 +117,18 @@ impl Engine {
         })
     }
 
-    /// How an image came about, the last step first.
+    /// How an image came about, the last step first; with a platform, the one for it.
     ///
     /// # Errors
     /// An unknown image.
-    pub fn history(&self, name: &str) -> Result<Vec<HistoryLine>, Error> {
+    pub fn history(
+        &self,
+        name: &str,
+        platform: Option<&Platform>,
+    ) -> Result<Vec<HistoryLine>, Error> {
         let store = self.image_store();
         let _shared = store.share()?;
-        let image = store.find(name)?.image;
+        let image = found(&store, name, platform)?.image;
         let (config, manifest) = store.documents(&image)?;
         let mut sizes = manifest.layers.iter().map(|layer| layer.size);
         let mut lines: Vec<HistoryLine> = Vec::new();

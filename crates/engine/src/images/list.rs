@@ -1,6 +1,6 @@
 //! Listing images.
 
-use image::{Image, Images};
+use image::{Found, Image, Images, Platform};
 
 use crate::{Engine, Error};
 
@@ -44,6 +44,18 @@ impl Engine {
         found.sort_by(|a, b| b.created.cmp(&a.created));
         found.push(built_in());
         Ok(found)
+    }
+}
+
+/// What a text means; with a platform, only an image for it.
+pub(super) fn found(
+    store: &Images,
+    name: &str,
+    platform: Option<&Platform>,
+) -> Result<Found, image::Error> {
+    match platform {
+        Some(platform) => store.find_only_for(name, platform),
+        None => store.find(name),
     }
 }
 

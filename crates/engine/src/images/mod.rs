@@ -22,7 +22,6 @@ mod settle;
 mod tag;
 
 pub(crate) use base::{Base, base};
-pub use check::DiskLine;
 pub use commit::CommitRequest;
 pub use diff::ContainerChange;
 pub use import::ImportRequest;

@@ -74,6 +74,28 @@ impl Engine {
         }))
     }
 
+    /// All tags that a repository has in its registry, as names to pull.
+    ///
+    /// # Errors
+    /// A name with a tag; whatever is wrong with the registry.
+    pub fn tags_there(&self, name: &str, settings: &Settings) -> Result<Vec<String>, Error> {
+        let given: Reference = name.parse()?;
+        let has_tag = name.ends_with(&format!(":{}", given.tag().unwrap_or_default()));
+        if has_tag || given.digest().is_some() {
+            return Err(Error::Invalid {
+                what: "image",
+                why: format!("{name} has a tag or a digest, where all tags are meant"),
+            });
+        }
+        let candidates = settings.candidates(name)?;
+        let reference = candidates.first().unwrap_or(&given);
+        let repository =
+            Repository::open(settings, reference, Access::Pull).map_err(image::Error::from)?;
+        let tags = repository.tags().map_err(image::Error::from)?;
+        let names = tags.iter().map(|tag| reference.with_tag(tag).familiar());
+        Ok(names.collect())
+    }
+
     fn pull_named(
         &self,
         reference: &Reference,

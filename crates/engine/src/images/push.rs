@@ -1,8 +1,9 @@
 //! Pushing images.
 
 use image::registry::{Access, Repository, Settings};
-use image::{Compression, NamedBy, Reference, Tools};
+use image::{Compression, NamedBy, Platform, Reference, Tools};
 
+use super::list::found;
 use crate::events::{Event, note};
 use crate::{Engine, Error};
 
@@ -13,6 +14,8 @@ pub struct PushRequest {
     pub image: String,
     /// The name that it is pushed under instead.
     pub destination: Option<String>,
+    /// The image for this platform.
+    pub platform: Option<Platform>,
     /// The images for all platforms, with an index of them.
     pub all_platforms: bool,
     /// What layers become that are not compressed.
@@ -33,6 +36,27 @@ pub struct PushResult {
 }
 
 impl Engine {
+    /// All names with a tag of an image's repository, in their order.
+    ///
+    /// # Errors
+    /// When the store cannot be read; when there is none.
+    pub fn tags_here(&self, repository: &str) -> Result<Vec<String>, Error> {
+        let name: Reference = repository.parse()?;
+        let wanted = name.familiar_repository();
+        let images = self.image_store().list()?;
+        let names = images.iter().flat_map(|image| &image.references);
+        let mut found: Vec<String> = names
+            .filter(|name| name.tag().is_some() && name.familiar_repository() == wanted)
+            .map(Reference::familiar)
+            .collect();
+        found.sort();
+        found.dedup();
+        match found.is_empty() {
+            true => Err(image::Error::NotFound { name: wanted }.into()),
+            false => Ok(found),
+        }
+    }
+
     /// Pushes an image. The workers' threads are joined when it returns.
     ///
     /// # Errors
@@ -44,7 +68,7 @@ impl Engine {
         tools: Tools<'_>,
     ) -> Result<PushResult, Error> {
         let store = self.image_store();
-        let found = store.find(&request.image)?;
+        let found = found(&store, &request.image, request.platform.as_ref())?;
         let name: Reference = request
             .destination
             .as_ref()

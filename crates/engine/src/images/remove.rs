@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use image::{Found, NamedBy, Removal};
+use image::{Found, Image, Images, NamedBy, Platform, Removal};
 
 use crate::container::Record;
 use crate::events::{Event, note};
@@ -20,39 +20,57 @@ pub struct RemovedImage {
 }
 
 impl Engine {
-    /// Removes a name from an image, and with its last name the image.
+    /// Removes a name from the images that it means, and with its last name an image; with
+    /// platforms, only from those for them.
     ///
     /// # Errors
     /// An unknown image; [`Error::ImageInUse`], unless `force` is given: containers that use it
     /// keep its layers then.
-    pub fn remove_image(&self, name: &str, force: bool) -> Result<RemovedImage, Error> {
+    pub fn remove_image(
+        &self,
+        name: &str,
+        platforms: &[Platform],
+        force: bool,
+    ) -> Result<RemovedImage, Error> {
         let store = self.image_store();
         let exclusive = store.exclude()?;
-        let found = store.find(name)?;
+        let meant = meant(&store, name, platforms)?;
         let containers = self.list(true)?;
         let records = containers.iter().map(|(record, _)| record);
-        let user = records.clone().find(|record| uses(record, &found));
-        if let Some(record) = user
-            && !force
-            && takes_last_name(&found)
-        {
-            return Err(Error::ImageInUse {
-                image: name.to_owned(),
-                container: record.short_id().to_owned(),
-            });
+        for found in &meant {
+            let user = records.clone().find(|record| uses(record, found));
+            if let Some(record) = user
+                && !force
+                && takes_last_name(found)
+            {
+                return Err(Error::ImageInUse {
+                    image: name.to_owned(),
+                    container: record.short_id().to_owned(),
+                });
+            }
         }
         let in_use = layers_of(records);
-        let removal = exclusive.remove(&found, &in_use)?;
-        self.note_removal(&found.image, &removal);
-        Ok(removal.into())
+        let mut total = Removal::default();
+        for found in &meant {
+            let removal = exclusive.remove(found, &in_use)?;
+            self.note_removal(&found.image, &removal);
+            add(&mut total, removal);
+        }
+        // A name that meant several images is gone once.
+        total.untagged.dedup();
+        Ok(total.into())
     }
 
-    /// Removes images without a name, or with `all` every image that no container uses, and
-    /// whatever else nobody refers to.
+    /// Removes images without a name, or with `all` every image that no container uses. With a
+    /// condition, only those that meet it; without, also whatever else nobody refers to.
     ///
     /// # Errors
     /// When the store cannot be read or changed.
-    pub fn prune_images(&self, all: bool) -> Result<RemovedImage, Error> {
+    pub fn prune_images(
+        &self,
+        all: bool,
+        condition: Option<&dyn Fn(&Image) -> bool>,
+    ) -> Result<RemovedImage, Error> {
         let store = self.image_store();
         let exclusive = store.exclude()?;
         let containers = self.list(true)?;
@@ -65,25 +83,48 @@ impl Engine {
                 image,
             };
             let is_used = records.clone().any(|record| uses(record, &found));
-            if is_used || !(all || found.image.references.is_empty()) {
+            let is_meant = condition.is_none_or(|is_met| is_met(&found.image));
+            if is_used || !is_meant || !(all || found.image.references.is_empty()) {
                 continue;
             }
             let removal = exclusive.remove(&found, &in_use)?;
             self.note_removal(&found.image, &removal);
             add(&mut total, removal);
         }
-        add(&mut total, exclusive.sweep(&in_use)?);
+        if condition.is_none() {
+            add(&mut total, exclusive.sweep(&in_use)?);
+        }
         note(&self.paths, &[Event::of_prune("image", total.freed)]);
         Ok(total.into())
     }
 
-    fn note_removal(&self, image: &image::Image, removal: &Removal) {
+    fn note_removal(&self, image: &Image, removal: &Removal) {
         let id = image.id.to_string();
         let event = |action| Event::of_image(&id, &id, action);
         let untagged = removal.untagged.iter().map(|_| event("untag"));
         let deleted = (!removal.deleted.is_empty()).then(|| event("delete"));
         note(&self.paths, &untagged.chain(deleted).collect::<Vec<_>>());
     }
+}
+
+/// The images that a text means.
+fn meant(store: &Images, name: &str, platforms: &[Platform]) -> Result<Vec<Found>, Error> {
+    if !platforms.is_empty() {
+        let found = platforms
+            .iter()
+            .map(|platform| store.find_only_for(name, platform));
+        return Ok(found.collect::<Result<_, _>>()?);
+    }
+    let found = store.find(name)?;
+    let NamedBy::Reference(reference) = &found.named_by else {
+        return Ok(vec![found]);
+    };
+    let images = store.all_called(reference)?.into_iter();
+    let all = images.map(|image| Found {
+        image,
+        named_by: found.named_by.clone(),
+    });
+    Ok(all.collect())
 }
 
 fn add(total: &mut Removal, more: Removal) {

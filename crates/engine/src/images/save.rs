@@ -2,19 +2,27 @@
 
 use std::io::Write;
 
+use image::Platform;
+
+use super::list::found;
 use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Writes images to an archive.
+    /// Writes images to an archive; with a platform, those for it.
     ///
     /// # Errors
     /// An unknown image; the stream's.
-    pub fn save(&self, images: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    pub fn save(
+        &self,
+        images: &[String],
+        platform: Option<&Platform>,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
         let store = self.image_store();
         let shared = store.share()?;
-        let found: Result<Vec<_>, _> = images.iter().map(|name| store.find(name)).collect();
-        let found = found?;
+        let found = images.iter().map(|name| found(&store, name, platform));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
         shared.save(&found, out)?;
         let events = found.iter().map(|found| {
             let id = found.image.id.to_string();

@@ -21,8 +21,8 @@ const MOST_REDIRECTS: usize = 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const CONNECT: Duration = Duration::from_secs(30);
-/// A registry that says nothing for so long is gone.
-const STALL: Duration = Duration::from_secs(60);
+/// A registry that gives pages of a list for ever is not read for ever.
+pub(super) const MOST_PAGES: usize = 1000;
 /// Of an answer that is an error.
 const LONGEST_MESSAGE: u64 = 64 * 1024;
 
@@ -331,6 +331,7 @@ impl Client {
             })?),
             None => None,
         };
+        let idle = Some(self.settings.idle).filter(|idle| !idle.is_zero());
         let mut builder = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -341,7 +342,8 @@ impl Client {
             .input_buffer_size(256 * 1024)
             .output_buffer_size(128 * 1024)
             .timeout_connect(Some(CONNECT))
-            .timeout_per_read(Some(STALL));
+            .timeout_per_read(idle)
+            .timeout_per_write(idle);
         if is_tls {
             builder = builder.tls_config(tls::config(&self.endpoint)?);
         }
@@ -352,6 +354,12 @@ impl Client {
 impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The URL of the next page of a list, if there is one.
+    pub(super) fn next_page(&self) -> Option<String> {
+        let link = self.header("link").and_then(url::next_page)?;
+        url::join(&self.url, link)
     }
 
     /// How long the registry wants us to wait: seconds; a date is taken for "later".

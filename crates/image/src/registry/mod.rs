@@ -26,6 +26,7 @@ mod repository;
 mod search;
 mod settings;
 mod signature;
+mod tags;
 mod tls;
 mod upload;
 mod url;

@@ -10,13 +10,10 @@ use serde::Deserialize;
 use spec::image::{Descriptor, Index, MEDIA_TYPE_INDEX};
 use ureq::http::{Method, StatusCode};
 
-use super::client::{Answer, Body, Call, Client};
+use super::client::{Answer, Body, Call, Client, MOST_PAGES};
 use super::manifest::LARGEST;
 use super::{Error, RawManifest, Repository, manifest, url};
 use crate::Digest;
-
-/// A registry that gives pages for ever is not read for ever.
-const MOST_PAGES: usize = 1000;
 
 /// What a manifest says about itself and the one that it is about.
 #[derive(Deserialize)]
@@ -82,8 +79,7 @@ fn listed(
         if answer.status != StatusCode::OK {
             return Err(client.refused(&what, answer));
         }
-        let link = answer.header("link").and_then(following).map(str::to_owned);
-        let further = link.and_then(|link| url::join(&answer.url, &link));
+        let further = answer.next_page();
         found.extend(index(client, &what, answer)?.manifests);
         match further {
             Some(further) => next = further,
@@ -100,12 +96,6 @@ fn index(client: &Client, what: &str, mut answer: Answer) -> Result<Index, Error
         .read_to_end(&mut bytes)
         .map_err(|error| client.protocol(what, format!("broke off: {error}")))?;
     Index::parse(&bytes).map_err(|error| client.protocol(what, format!("is no index: {error}")))
-}
-
-/// The address of the next page: `<…>; rel="next"`.
-fn following(link: &str) -> Option<&str> {
-    let (address, rest) = link.strip_prefix('<')?.split_once('>')?;
-    rest.contains("rel=\"next\"").then_some(address)
 }
 
 fn tag(digest: &Digest) -> String {
@@ -162,17 +152,4 @@ pub(super) fn note(client: &Client, pushed: &RawManifest) -> Result<(), Error> {
         media_type: MEDIA_TYPE_INDEX.to_owned(),
     };
     manifest::put(client, &tag(&subject), &document).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_page_is_found() {
-        let link = "</v2/x/referrers/d?n=2>; rel=\"next\"";
-        assert_eq!(following(link), Some("/v2/x/referrers/d?n=2"));
-        assert_eq!(following("</v2/x>; rel=\"prev\""), None);
-        assert_eq!(following("nonsense"), None);
-    }
 }

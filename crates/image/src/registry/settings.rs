@@ -2,6 +2,7 @@
 //! command line overrules. Front doors fill it in.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Credentials;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub insecure: bool,
     /// For every registry of this command, instead of what the files say.
     pub credentials: Option<Credentials>,
+    /// How long a registry may say nothing before a connection is given up; zero for ever.
+    pub idle: Duration,
     /// How often a request is tried; at least once.
     pub attempts: u32,
 }

@@ -22,6 +22,12 @@ pub(super) fn join(base: &str, location: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{directory}/{location}"))
 }
 
+/// The address of the next page in a header `Link: <…>; rel="next"`.
+pub(super) fn next_page(link: &str) -> Option<&str> {
+    let (address, rest) = link.strip_prefix('<')?.split_once('>')?;
+    rest.contains("rel=\"next\"").then_some(address)
+}
+
 /// Whether two URLs are of the same server, so that one may have what is said to the other.
 pub(super) fn same_origin(a: &str, b: &str) -> bool {
     let origin = |url: &str| {
@@ -74,6 +80,14 @@ mod tests {
         assert!(same_origin("https://h:1/a", "https://h:1/b"));
         assert!(!same_origin("https://h:1/a", "https://h:2/a"));
         assert!(!same_origin("https://h:1/a", "http://h:1/a"));
+    }
+
+    #[test]
+    fn the_next_page_is_found() {
+        let link = "</v2/x/referrers/d?n=2>; rel=\"next\"";
+        assert_eq!(next_page(link), Some("/v2/x/referrers/d?n=2"));
+        assert_eq!(next_page("</v2/x>; rel=\"prev\""), None);
+        assert_eq!(next_page("nonsense"), None);
     }
 
     #[test]

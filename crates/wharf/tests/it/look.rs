@@ -133,7 +133,7 @@ fn the_disk_has_an_owner_for_every_byte() {
     let sum = || {
         let all = lines(&wharf.ok(&["system", "df", "--format", "json"]));
         all.iter()
-            .map(|line| line["Size"].as_u64().unwrap())
+            .map(|line| line["Bytes"].as_u64().unwrap())
             .sum::<u64>()
     };
     let du = || {
@@ -151,6 +151,19 @@ fn the_disk_has_an_owner_for_every_byte() {
     wharf.ok(&["rm", "box"]);
     let table = wharf.ok(&["system", "df"]);
     assert!(table.starts_with("TYPE"), "{table}");
+    wharf.ok(&["volume", "create", "kept"]);
+    std::fs::write(wharf.path("data/volumes/kept/_data/file"), [1; 50_000]).unwrap();
+    assert_eq!(sum(), du());
+    let line = "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}";
+    let lines = wharf.ok(&["system", "df", "--format", line]);
+    assert!(lines.contains("\nLocal Volumes 1 0 "), "{lines}");
+    let text = wharf.ok(&["system", "df", "-v", "--format", "json"]);
+    let all: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(all["Images"][0]["Repository"], "x");
+    assert_eq!(all["Images"][0]["SharedSize"], "0B");
+    assert_eq!(all["Volumes"][0]["Name"], "kept");
+    let tables = wharf.ok(&["system", "df", "--verbose"]);
+    assert!(tables.contains("\nContainers space usage:\n\nCONTAINER ID"));
 }
 
 #[test]

@@ -48,6 +48,7 @@ mod oci_seccomp;
 mod oci_signals;
 mod oci_start;
 mod peers;
+mod platforms;
 mod process;
 mod pull;
 mod push;

@@ -409,7 +409,7 @@ fn a_registry_is_searched() {
     let first: Value = serde_json::from_str(found.lines().next().unwrap()).unwrap();
     assert_eq!(
         (&first["Name"], &first["StarCount"]),
-        (&json!("web/one"), &json!(7))
+        (&json!("web/one"), &json!("7"))
     );
     home.fails(&wharf, &["search", "--limit=6", &term], "does not have it");
 }

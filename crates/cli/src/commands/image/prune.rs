@@ -1,8 +1,13 @@
 //! `wharf image prune`: remove what nobody uses.
 
+use image::Image;
+
+use crate::commands::images::dangling;
+use crate::commands::prune::Condition;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::exit_code::Failure;
+use crate::filter::Filters;
 use crate::human;
 use crate::output;
 
@@ -13,6 +18,9 @@ pub(crate) struct Args {
     /// All images that no container uses
     #[arg(short, long)]
     all: bool,
+    /// Only those that meet a condition: until=TIME, label=NAME=VALUE or dangling=true|false
+    #[arg(long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -20,14 +28,24 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn prune(args: &Args, context: &Context) -> Result<i32, Failure> {
-    let which = match args.all {
+    let (of_names, others): (Vec<String>, Vec<String>) = args
+        .filter
+        .iter()
+        .cloned()
+        .partition(|filter| filter.starts_with("dangling="));
+    let of_names = Filters::parse(&of_names, &["dangling"]).map_err(Failure::usage)?;
+    let all = args.all || dangling(&of_names)? == Some(false);
+    let condition = Condition::parse(&others)?;
+    let which = match all {
         true => "all images without at least one container associated to them",
         false => "all dangling images",
     };
     if !args.force && !confirmed(&format!("This will remove {which}."))? {
         return Ok(0);
     }
-    let removed = context.engine()?.prune_images(args.all)?;
+    let is_met = |image: &Image| condition.is_met_by_image(image);
+    let is_met = (!condition.is_empty()).then_some(&is_met as &dyn Fn(&Image) -> bool);
+    let removed = context.engine()?.prune_images(all, is_met)?;
     let text = deleted(&removed);
     output::print(&format!(
         "{text}Total reclaimed space: {}\n",

@@ -1,5 +1,7 @@
 //! `wharf system prune`: remove everything that nobody uses.
 
+use image::Image;
+
 use crate::commands::image::prune::deleted as deleted_images;
 use crate::commands::prune::{Condition, deleted};
 use crate::confirm::confirmed;
@@ -45,14 +47,11 @@ pub(crate) fn prune(args: &Args, context: &Context) -> Result<i32, Failure> {
         output::print(&deleted("Volumes", &volumes));
         freed += bytes;
     }
-    // Which images meet a condition is not looked at: none is removed that might not.
-    if condition.is_empty() {
-        let images = engine.prune_images(args.all)?;
-        output::print(&deleted_images(&images));
-        freed += images.freed;
-    } else {
-        output::warning("images are not filtered, so none was removed: see wharf image prune");
-    }
+    let is_met = |image: &Image| condition.is_met_by_image(image);
+    let is_met = (!condition.is_empty()).then_some(&is_met as &dyn Fn(&Image) -> bool);
+    let images = engine.prune_images(args.all, is_met)?;
+    output::print(&deleted_images(&images));
+    freed += images.freed;
     output::print(&format!("Total reclaimed space: {}\n", human::size(freed)));
     Ok(0)
 }

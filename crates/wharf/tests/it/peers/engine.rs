@@ -52,6 +52,12 @@ impl Engine<'_> {
         outcome.stdout.trim_end().to_owned()
     }
 
+    /// Runs a verb that must fail.
+    pub(super) fn fails(&self, words: &[&str]) {
+        let outcome = self.run(words);
+        assert_ne!(outcome.code, 0, "{words:?}: {outcome:?}");
+    }
+
     fn code(&self, words: &[&str]) -> i32 {
         self.run(words).code
     }

@@ -6,6 +6,7 @@ mod buildah;
 mod containerd;
 mod docker;
 mod engine;
+mod image_lists;
 mod images;
 mod podman;
 mod stage;
