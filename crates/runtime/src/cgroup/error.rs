@@ -48,6 +48,17 @@ pub enum Error {
         /// The controller's name.
         controller: &'static str,
     },
+    /// The controller is there and cannot limit this: a size of huge pages that there is not, or a
+    /// newer kernel's.
+    #[error("{key} needs {file}, which the {controller} controller of this host does not have")]
+    NoFile {
+        /// The key of `config.json`.
+        key: &'static str,
+        /// The controller's name.
+        controller: &'static str,
+        /// The file that is missing.
+        file: String,
+    },
     /// A limit that wharf does not set yet.
     #[error("{key} is not supported")]
     Unsupported {

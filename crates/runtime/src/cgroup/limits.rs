@@ -4,10 +4,12 @@
 //! Source: runtime-spec, config-linux.md "Control groups"; the kernel's cgroup-v1 and cgroup-v2
 //! documents.
 
+use std::os::fd::BorrowedFd;
+
 use rustix::io::Errno;
 use spec::runtime::{Cpu, LinuxResources, Memory};
 
-use super::group::{has_file, read_at, write_at};
+use super::group::{Member, has_file, read_at, write_at};
 use super::{Cgroup, Error, further_limits, unset};
 
 /// One value for one file.
@@ -45,7 +47,7 @@ pub(super) fn are_asked(resources: &LinuxResources) -> bool {
 /// Writes every limit of `resources`.
 ///
 /// # Errors
-/// [`Error::Unsupported`], [`Error::NoController`], or [`Error::Limit`] with the kernel's answer.
+/// [`Error::Unsupported`], [`Error::NoController`], [`Error::NoFile`], or [`Error::Limit`] with the kernel's answer.
 pub(super) fn apply(cgroup: &Cgroup, resources: &LinuxResources) -> Result<(), Error> {
     let resources = &unset::without(resources);
     check_memory(cgroup, resources)?;
@@ -119,6 +121,13 @@ pub(super) fn values(resources: &LinuxResources, v2: bool) -> Vec<(String, Strin
         .collect()
 }
 
+/// Whether a group that lacks a file has the controller nevertheless.
+fn has_controller(member: &Member, directory: BorrowedFd<'_>, controller: &str) -> bool {
+    !member.is_unified()
+        || read_at(directory, "cgroup.controllers")
+            .is_ok_and(|names| names.split_whitespace().any(|name| name == controller))
+}
+
 fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
     let Write {
         key,
@@ -127,9 +136,14 @@ fn set(cgroup: &Cgroup, write: &Write) -> Result<(), Error> {
         value,
     } = write;
     let missing = || Error::NoController { key, controller };
-    let (_, directory) = cgroup.directory_of(controller).ok_or_else(missing)?;
+    let (member, directory) = cgroup.directory_of(controller).ok_or_else(missing)?;
     match write_at(directory, file, value) {
         Ok(()) => Ok(()),
+        Err(Errno::NOENT) if has_controller(member, directory, controller) => Err(Error::NoFile {
+            key,
+            controller,
+            file: file.clone(),
+        }),
         Err(Errno::NOENT) => Err(missing()),
         Err(errno) => Err(Error::Limit {
             file: file.clone(),

@@ -1,7 +1,7 @@
 //! `oci checkpoint`: a container is written down by CRIU.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use runtime::{CgroupsMode, CriuOptions};
 
@@ -121,11 +121,11 @@ fn take_descriptor(number: i32) -> Result<OwnedFd, Failure> {
         .map_err(|_| Failure::usage(format!("invalid --status-fd argument {number}: not open")))
 }
 
-fn check_parent(args: &Args, parent: &PathBuf) -> Result<(), Failure> {
+fn check_parent(args: &Args, parent: &Path) -> Result<(), Failure> {
     if parent.is_absolute() {
         return Err(Failure::usage("--parent-path must be relative".to_owned()));
     }
-    let whole = args.common.image_path.join(parent);
+    let whole = below(&args.common.image_path, parent);
     match std::fs::metadata(&whole) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(invalid_parent(&whole, "not a directory")),
@@ -133,7 +133,19 @@ fn check_parent(args: &Args, parent: &PathBuf) -> Result<(), Failure> {
     }
 }
 
-fn invalid_parent(path: &std::path::Path, why: &str) -> Failure {
+/// Where `parent` will be once the directory of the images is made.
+fn below(images: &Path, parent: &Path) -> PathBuf {
+    let mut whole = images.to_owned();
+    for component in parent.components() {
+        match component {
+            Component::ParentDir if !images.exists() => drop(whole.pop()),
+            other => whole.push(other),
+        }
+    }
+    whole
+}
+
+fn invalid_parent(path: &Path, why: &str) -> Failure {
     Failure::usage(format!("invalid --parent-path: {}: {why}", path.display()))
 }
 

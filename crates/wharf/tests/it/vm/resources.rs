@@ -135,7 +135,7 @@ fn what_the_kernel_does_not_have_is_an_error_that_names_it() {
         (json!({"cpu": {"cpus": "77"}}), "cpuset.cpus"),
         (
             json!({"hugepageLimits": [{"pageSize": "3MB", "limit": 1}]}),
-            "hugepageLimits",
+            "hugetlb.3MB.max, which the hugetlb controller",
         ),
     ];
     for (resources, expected) in cases {
