@@ -1,10 +1,11 @@
 //! Whether the store holds what it says: every digest, every reference. And mending it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use spec::image::{ImageConfig, Manifest};
+use spec::image::{ImageConfig, Index, Manifest};
 
 use crate::content::{Exclusive, Images};
 use crate::digest::Hashing;
@@ -105,7 +106,48 @@ impl Exclusive<'_> {
         for image in index.manifests.iter().map(|entry| entry.digest.parse()) {
             self.check_layers(&image?, repair, &mut found)?;
         }
+        self.check_others(&index, repair, &mut found)?;
         Ok(found)
+    }
+
+    /// Checks the blobs that are no part of an image: indexes, and what they name beside images.
+    fn check_others(
+        &self,
+        index: &Index,
+        repair: bool,
+        found: &mut Vec<Damage>,
+    ) -> Result<(), Error> {
+        let mut checked: BTreeSet<String> = found.iter().map(|one| one.what.clone()).collect();
+        for entry in &index.manifests {
+            checked.insert(entry.digest.clone());
+            if let Ok((manifest, _)) = self.documents_of(&entry.digest) {
+                let parts = manifest.layers.into_iter().chain([manifest.config]);
+                checked.extend(parts.map(|part| part.digest));
+            }
+        }
+        let directory = self.images.blobs();
+        let entries = std::fs::read_dir(&directory).map_err(Error::io("reading", &directory))?;
+        for entry in entries {
+            let name = entry.map_err(Error::io("reading", &directory))?.file_name();
+            let Some(digest) = name.to_str().and_then(Digest::from_hex) else {
+                continue;
+            };
+            let problem = match checked.contains(&digest.to_string()) {
+                true => None,
+                false => self.images.problem(&digest),
+            };
+            let Some(why) = problem else { continue };
+            if repair {
+                store::remove_tree(&self.images.blob(&digest))?;
+            }
+            found.push(Damage {
+                what: digest.to_string(),
+                why,
+                remedy: "pull the images for all platforms again".to_owned(),
+                mended: repair,
+            });
+        }
+        Ok(())
     }
 
     /// The documents of an image, or what is wrong with them.

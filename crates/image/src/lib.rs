@@ -18,6 +18,7 @@
 //! The directory is 0700: layers hold set-user-ID programs that are not for the host's users.
 
 pub mod archive;
+mod attached;
 mod changes;
 mod check;
 mod content;

@@ -36,10 +36,11 @@ pub struct Pushed {
 }
 
 /// A blob that is to be sent.
-struct Part {
-    digest: Digest,
-    size: u64,
-    elsewhere: Vec<String>,
+pub(crate) struct Part {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    /// Repositories of the registry from which it may be taken.
+    pub(crate) elsewhere: Vec<String>,
 }
 
 impl Images {
@@ -117,7 +118,12 @@ impl Images {
         Ok(manifest)
     }
 
-    fn send(&self, part: &Part, repository: &Repository, tools: Tools<'_>) -> Result<(), Error> {
+    pub(crate) fn send(
+        &self,
+        part: &Part,
+        repository: &Repository,
+        tools: Tools<'_>,
+    ) -> Result<(), Error> {
         let path = self.blob(&part.digest);
         let file = File::open(&path).map_err(Error::io("opening", &path))?;
         let state = |state| tools.progress.tell(&Event::Layer(&part.digest, state));

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use spec::image::{Descriptor, Index, MEDIA_TYPE_INDEX};
 
+use crate::attached::Attached;
 use crate::content::Images;
 use crate::decompress::Compression;
+use crate::lease::Lease;
 use crate::list::Image;
 use crate::pull::Tools;
-use crate::push::Pushed;
+use crate::push::{Part, Pushed};
 use crate::registry::{RawManifest, Repository};
 use crate::{Digest, Error, Reference};
 
@@ -41,12 +43,15 @@ impl Images {
             let manifest = self.push_as(None, name, image, repository, compression, tools)?;
             entries.push(entry(image, &manifest));
         }
-        let old = origin.filter(|_| is_common);
-        let old = old
-            .map(|digest| self.complete(&digest, &entries))
-            .transpose()?;
-        let index = match old.flatten() {
-            Some(index) => index,
+        let old = match origin.filter(|_| is_common) {
+            Some(digest) => self.complete(&digest, &entries)?,
+            None => None,
+        };
+        let index = match old {
+            Some(index) => {
+                self.push_attached(&index.digest, repository, tools)?;
+                index
+            }
             None => new_index(entries)?,
         };
         let tag = name.tag().unwrap_or("latest");
@@ -57,7 +62,33 @@ impl Images {
         })
     }
 
-    /// The index that images came with, if they are all that it names.
+    /// Pushes what an index names beside images.
+    fn push_attached(
+        &self,
+        index: &Digest,
+        repository: &Repository,
+        tools: Tools<'_>,
+    ) -> Result<(), Error> {
+        let shared = self.share()?;
+        let attached = self.attached(index)?;
+        let blobs = attached.iter().flat_map(|one| &one.blobs);
+        let _lease = Lease::new(&shared, blobs.map(|(digest, _)| digest.clone()))?;
+        drop(shared);
+        for Attached { manifest, blobs } in attached {
+            for (digest, size) in blobs {
+                let part = Part {
+                    digest,
+                    size,
+                    elsewhere: Vec::new(),
+                };
+                self.send(&part, repository, tools)?;
+            }
+            repository.push_manifest(&manifest.digest.to_string(), &manifest)?;
+        }
+        Ok(())
+    }
+
+    /// The index that images came with, if they and what is attached are all that it names.
     fn complete(
         &self,
         digest: &Digest,
@@ -70,9 +101,12 @@ impl Images {
             path: self.blob(digest),
             source,
         })?;
-        let here: BTreeSet<&str> = entries.iter().map(|entry| entry.digest.as_str()).collect();
+        let attached = self.attached(digest)?;
+        let attached = attached.iter().map(|one| one.manifest.digest.to_string());
+        let mut here: BTreeSet<String> = attached.collect();
+        here.extend(entries.iter().map(|entry| entry.digest.clone()));
         let mut named = index.manifests.iter();
-        let is_complete = named.all(|entry| here.contains(entry.digest.as_str()));
+        let is_complete = named.all(|entry| here.contains(&entry.digest));
         Ok(is_complete.then(|| RawManifest {
             bytes,
             media_type: index

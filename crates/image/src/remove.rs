@@ -46,8 +46,14 @@ impl Images {
             parts
                 .blobs
                 .extend([self.blob(&image.manifest), self.blob(&image.id)]);
-            let index = image.index.iter();
-            parts.blobs.extend(index.map(|digest| self.blob(digest)));
+            if let Some(index) = &image.index {
+                parts.blobs.insert(self.blob(index));
+                for attached in self.attached(index)? {
+                    let blobs = attached.blobs.iter().map(|(digest, _)| self.blob(digest));
+                    parts.blobs.insert(self.blob(&attached.manifest.digest));
+                    parts.blobs.extend(blobs);
+                }
+            }
             for layer in &manifest.layers {
                 parts.blobs.insert(self.blob(&layer.digest.parse()?));
             }

@@ -6,6 +6,7 @@ use std::io::Read;
 use spec::image::{Descriptor, ImageConfig, Index, Manifest};
 
 use super::Source;
+use crate::attached::{Attached, is_image};
 use crate::content::Images;
 use crate::registry::RawManifest;
 use crate::{Digest, Error, Platform};
@@ -52,6 +53,8 @@ pub(super) struct Documents {
     /// The index that the name means, if it is one.
     pub(super) index: Option<RawManifest>,
     pub(super) images: Vec<Document>,
+    /// What the index names beside images, when all that it names is wanted.
+    pub(super) attached: Vec<Attached>,
 }
 
 /// Fetches the documents of what is wanted.
@@ -66,12 +69,16 @@ pub(super) fn fetch(
         top: top.digest.clone(),
         index: None,
         images: Vec::new(),
+        attached: Vec::new(),
     };
     match shape(&top)? {
         Shape::Index => {
             for entry in fetching.choose(&top, wanted, DEEPEST)? {
                 source.demand_signatures(&[&top.digest, &entry.digest])?;
                 documents.images.push(fetching.image(entry)?);
+            }
+            if *wanted == Wanted::All {
+                documents.attached = fetching.attached(&top)?;
             }
             documents.index = Some(top);
         }
@@ -158,10 +165,7 @@ impl Fetching<'_> {
         wanted: &Wanted,
         depth: u32,
     ) -> Result<Vec<RawManifest>, Error> {
-        let parsed = Index::parse(&index.bytes).map_err(|source| Error::Document {
-            path: index.digest.to_string().into(),
-            source,
-        })?;
+        let parsed = parse(index)?;
         let chosen = match wanted {
             Wanted::All => parsed.manifests.iter().filter(is_image).collect(),
             Wanted::Platform(platform) => vec![best(&parsed, platform)?],
@@ -181,6 +185,19 @@ impl Fetching<'_> {
                         why: "it holds indexes of indexes without an end".to_owned(),
                     });
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an index names beside images.
+    fn attached(&self, index: &RawManifest) -> Result<Vec<Attached>, Error> {
+        let parsed = parse(index)?;
+        let mut found = Vec::new();
+        for entry in parsed.manifests.iter().filter(|entry| !is_image(entry)) {
+            let manifest = self.manifest(entry)?;
+            if shape(&manifest)? == Shape::Manifest {
+                found.push(Attached::of(manifest)?);
             }
         }
         Ok(found)
@@ -267,11 +284,11 @@ impl Fetching<'_> {
     }
 }
 
-/// An entry for a platform, not one of the attestations that builders put beside the images.
-fn is_image(entry: &&Descriptor) -> bool {
-    let unknown = |platform: &spec::image::Platform| platform.os == "unknown";
-    !entry.platform.as_ref().is_some_and(unknown)
-        && !entry.annotations.contains_key("vnd.docker.reference.type")
+fn parse(index: &RawManifest) -> Result<Index, Error> {
+    Index::parse(&index.bytes).map_err(|source| Error::Document {
+        path: index.digest.to_string().into(),
+        source,
+    })
 }
 
 fn best<'a>(index: &'a Index, wanted: &Platform) -> Result<&'a Descriptor, Error> {

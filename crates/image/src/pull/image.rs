@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::Durability;
 
-use super::documents::{self, Document, Documents, Layer, Wanted};
+use super::documents::{self, Documents, Layer, Wanted};
 use super::layer::Pulling;
 use super::source::Source;
 use crate::content::{Images, Shared};
@@ -66,7 +66,7 @@ impl Images {
     ) -> Result<Pulled, Error> {
         self.create()?;
         let documents = documents::fetch(self, source, &request.wanted)?;
-        let layers = distinct(&documents.images);
+        let layers = distinct(&documents);
         let sizes: Vec<(Digest, u64)> = layers
             .iter()
             .map(|(layer, _)| (layer.blob.clone(), layer.size))
@@ -138,6 +138,10 @@ impl Images {
                 index: documents.index.as_ref().map(|index| &index.digest),
             });
         }
+        for attached in &documents.attached {
+            let RawManifest { digest, bytes, .. } = &attached.manifest;
+            store.put_document(digest, bytes, Durability::Boot)?;
+        }
         let is_new = store.name_images(names, &entries)?;
         Ok(Pulled {
             digest: documents.top.clone(),
@@ -153,17 +157,27 @@ impl Images {
 
 /// Every layer once, and whether it is unpacked now: those of images for other machines are when
 /// somebody runs them.
-fn distinct(images: &[Document]) -> Vec<(Layer, bool)> {
+fn distinct(documents: &Documents) -> Vec<(Layer, bool)> {
     let host = Platform::host();
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    let alone = images.len() == 1;
-    for image in images {
+    let alone = documents.images.len() == 1;
+    for image in &documents.images {
         let unpacked = alone || host.distance(&image.platform).is_some();
         for layer in &image.layers {
             if seen.insert(layer.blob.clone()) {
                 found.push((layer.clone(), unpacked));
             }
+        }
+    }
+    for (blob, size) in documents.attached.iter().flat_map(|one| &one.blobs) {
+        if seen.insert(blob.clone()) {
+            let layer = Layer {
+                blob: blob.clone(),
+                size: *size,
+                diff_id: blob.clone(),
+            };
+            found.push((layer, false));
         }
     }
     // The largest first: the pull is as long as its longest layer.
@@ -179,6 +193,10 @@ fn blobs(documents: &Documents) -> Vec<Digest> {
         digests.push(image.manifest.digest.clone());
         digests.push(image.config_digest.clone());
         digests.extend(image.layers.iter().map(|layer| layer.blob.clone()));
+    }
+    for attached in &documents.attached {
+        digests.push(attached.manifest.digest.clone());
+        digests.extend(attached.blobs.iter().map(|(blob, _)| blob.clone()));
     }
     digests
 }

@@ -12,6 +12,7 @@ use ureq::http;
 
 use super::challenge::Challenge;
 use super::client::{Body, Client};
+use super::error::Transport;
 use super::{Credentials, Error, credentials, url};
 
 /// As the documentation of tokens says.
@@ -160,7 +161,11 @@ fn fetch(
         .as_reader()
         .take(LONGEST_ANSWER)
         .read_to_end(&mut text);
-    read.map_err(|error| client.protocol(&what, format!("broke off: {error}")))?;
+    read.map_err(|source| Error::Unreachable {
+        what: what.clone(),
+        host: client.host().to_owned(),
+        source: Transport::of_body(source),
+    })?;
     let answer: TokenAnswer = serde_json::from_slice(&text)
         .map_err(|error| client.protocol(&what, format!("is no token: {error}")))?;
     match answer.token.is_empty() && answer.access_token.is_empty() {

@@ -9,6 +9,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::Error;
 use super::client::{Answer, Body, Call, Client};
+use super::error::Transport;
 use crate::Digest;
 
 /// Before a broken connection is replaced.
@@ -119,7 +120,7 @@ impl Blob<'_> {
                 what: self.what(),
                 host: self.client.host().to_owned(),
                 received: self.position,
-                source: cause,
+                source: Transport::of_body(cause),
             }));
         }
         std::thread::sleep(PAUSE * self.failures);

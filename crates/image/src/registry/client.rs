@@ -109,6 +109,9 @@ impl Client {
             let pause = match &outcome {
                 Ok(answer) if is_passing(answer.status) => answer.retry_after().unwrap_or(wait),
                 Err(Error::Unreachable { source, .. }) if is_retried(&source.0) => wait,
+                // Whoever gives tokens has passing troubles, too.
+                Err(Error::RateLimited { retry_after, .. }) => retry_after.unwrap_or(wait),
+                Err(Error::Status { status, .. }) if is_passing_code(*status) => wait,
                 _ => return outcome,
             };
             if attempt >= attempts || pause > LONGEST_WAIT {
@@ -405,7 +408,11 @@ fn is_safe(method: &http::Method) -> bool {
 
 /// Statuses that may be another one the next time.
 fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
+    is_passing_code(status.as_u16())
+}
+
+fn is_passing_code(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 /// Whether a failure without an answer may go away. One of TLS does not.

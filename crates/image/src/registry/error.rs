@@ -31,7 +31,7 @@ pub enum Error {
         received: u64,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: Box<Transport>,
     },
     /// The registry does not have it.
     #[error("{what}: {host} does not have it{}", words(.message))]
@@ -184,10 +184,26 @@ pub struct Transport(pub(super) ureq::Error);
 
 impl std::fmt::Display for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use ureq::Timeout;
         match &self.0 {
             ureq::Error::Io(error) => error.fmt(f),
+            ureq::Error::Timeout(Timeout::PerRead) => f.write_str("nothing came for too long"),
+            ureq::Error::Timeout(Timeout::PerWrite) => {
+                f.write_str("nothing was taken for too long")
+            }
+            ureq::Error::Timeout(Timeout::Connect) => f.write_str("no connection came about"),
             other => other.fmt(f),
         }
+    }
+}
+
+impl Transport {
+    /// A failure while a body was read.
+    pub(super) fn of_body(error: std::io::Error) -> Box<Self> {
+        Box::new(Self(match error.downcast::<ureq::Error>() {
+            Ok(error) => error,
+            Err(error) => ureq::Error::Io(error),
+        }))
     }
 }
 

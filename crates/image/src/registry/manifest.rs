@@ -1,7 +1,5 @@
 //! Manifests and indexes: fetched as the bytes that their digest is of, and sent as such.
 
-use std::io::Read;
-
 use spec::image::{
     MEDIA_TYPE_DOCKER_LIST, MEDIA_TYPE_DOCKER_MANIFEST, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST,
 };
@@ -43,7 +41,7 @@ pub(super) fn get(client: &Client, reference: &str) -> Result<RawManifest, Error
         body: Body::None,
         scope: format!("repository:{repository}:pull"),
     };
-    let mut answer = client.demand(&call, &[StatusCode::OK])?;
+    let (answer, bytes) = client.document(&call, LARGEST)?;
     let media_type = answer.header("content-type").unwrap_or_default();
     let media_type = media_type
         .split(';')
@@ -54,21 +52,6 @@ pub(super) fn get(client: &Client, reference: &str) -> Result<RawManifest, Error
     let said = answer
         .header("docker-content-digest")
         .and_then(|text| text.parse::<Digest>().ok());
-    let mut bytes = Vec::new();
-    let read = answer
-        .body
-        .as_reader()
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes);
-    read.map_err(|source| Error::BrokenOff {
-        what: what.clone(),
-        host: client.host().to_owned(),
-        received: bytes.len() as u64,
-        source,
-    })?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(client.protocol(&what, format!("is larger than {LARGEST} bytes")));
-    }
     let digest = Digest::of(&bytes);
     // A digest that was asked for is what counts; else the registry's own must be true.
     match reference.parse::<Digest>().ok().or(said) {

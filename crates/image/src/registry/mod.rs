@@ -13,6 +13,7 @@ mod blob;
 mod challenge;
 mod client;
 mod credentials;
+mod document;
 mod download;
 mod endpoint;
 mod error;

@@ -4,13 +4,11 @@
 //!
 //! Source: distribution-spec 1.1, "Listing Referrers" and "Pushing Manifests with Subject".
 
-use std::io::Read;
-
 use serde::Deserialize;
 use spec::image::{Descriptor, Index, MEDIA_TYPE_INDEX};
 use ureq::http::{Method, StatusCode};
 
-use super::client::{Answer, Body, Call, Client, MOST_PAGES};
+use super::client::{Body, Call, Client, MOST_PAGES};
 use super::manifest::LARGEST;
 use super::{Error, RawManifest, Repository, manifest, url};
 use crate::Digest;
@@ -79,23 +77,17 @@ fn listed(
         if answer.status != StatusCode::OK {
             return Err(client.refused(&what, answer));
         }
+        let (answer, bytes) = client.whole(&call, answer, LARGEST)?;
         let further = answer.next_page();
-        found.extend(index(client, &what, answer)?.manifests);
+        let index = Index::parse(&bytes)
+            .map_err(|error| client.protocol(&what, format!("is no index: {error}")))?;
+        found.extend(index.manifests);
         match further {
             Some(further) => next = further,
             None => return Ok(Some(found)),
         }
     }
     Err(client.protocol(&what, "has no end"))
-}
-
-fn index(client: &Client, what: &str, mut answer: Answer) -> Result<Index, Error> {
-    let mut bytes = Vec::new();
-    let body = answer.body.as_reader().take(LARGEST);
-    { body }
-        .read_to_end(&mut bytes)
-        .map_err(|error| client.protocol(what, format!("broke off: {error}")))?;
-    Index::parse(&bytes).map_err(|error| client.protocol(what, format!("is no index: {error}")))
 }
 
 fn tag(digest: &Digest) -> String {

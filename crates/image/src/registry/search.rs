@@ -2,10 +2,8 @@
 //!
 //! Source: Docker Registry HTTP API v1, "Search".
 
-use std::io::Read;
-
 use serde::Deserialize;
-use ureq::http::{Method, StatusCode};
+use ureq::http::Method;
 
 use super::client::{Body, Call, Client};
 use super::endpoint::Endpoint;
@@ -72,14 +70,7 @@ impl Settings {
             body: Body::None,
             scope: String::new(),
         };
-        let mut answer = client.demand(&call, &[StatusCode::OK])?;
-        let mut text = Vec::new();
-        let read = answer
-            .body
-            .as_reader()
-            .take(LONGEST_ANSWER)
-            .read_to_end(&mut text);
-        read.map_err(|error| client.protocol(&what, format!("broke off: {error}")))?;
+        let (_, text) = client.document(&call, LONGEST_ANSWER)?;
         let page: Page = serde_json::from_slice(&text)
             .map_err(|error| client.protocol(&what, format!("is no list of results: {error}")))?;
         Ok(page.results)

@@ -2,10 +2,8 @@
 //!
 //! Source: distribution-spec 1.1, "Listing Tags".
 
-use std::io::Read;
-
 use serde::Deserialize;
-use ureq::http::{Method, StatusCode};
+use ureq::http::Method;
 
 use super::client::{Body, Call, MOST_PAGES};
 use super::{Error, Repository};
@@ -41,13 +39,8 @@ impl Repository {
                 body: Body::None,
                 scope: format!("repository:{repository}:pull"),
             };
-            let mut answer = client.demand(&call, &[StatusCode::OK])?;
+            let (answer, text) = client.document(&call, LONGEST_ANSWER)?;
             let further = answer.next_page();
-            let mut text = Vec::new();
-            let body = answer.body.as_reader().take(LONGEST_ANSWER);
-            { body }
-                .read_to_end(&mut text)
-                .map_err(|error| client.protocol(&what, format!("broke off: {error}")))?;
             let page: Page = serde_json::from_slice(&text)
                 .map_err(|error| client.protocol(&what, format!("is no list of tags: {error}")))?;
             found.extend(page.tags.unwrap_or_default());

@@ -53,12 +53,22 @@ impl Repository {
         if upload.exists()? {
             return Ok(Sent::Exists);
         }
+        let mut begun = None;
         for from in blob.elsewhere {
-            if upload.start(Some(from))?.is_none() {
-                return Ok(Sent::Mounted(from.clone()));
+            // Whoever cannot mount begins an upload, and only one is needed.
+            if let Some(place) = begun.take() {
+                upload.cancel(place)?;
+            }
+            match upload.start(Some(from))? {
+                Some(place) => begun = Some(place),
+                None => return Ok(Sent::Mounted(from.clone())),
             }
         }
-        let Some(place) = upload.start(None)? else {
+        let place = match begun {
+            Some(place) => Some(place),
+            None => upload.start(None)?,
+        };
+        let Some(place) = place else {
             return Ok(Sent::Exists);
         };
         upload.send(place, progress)?;
@@ -132,6 +142,13 @@ impl Upload<'_> {
             StatusCode::CREATED => Ok(None),
             _ => self.place(&answer).map(Some),
         }
+    }
+
+    /// Ends an upload of which nothing was sent. A registry that does not know how forgets it by
+    /// itself.
+    fn cancel(&self, place: String) -> Result<(), Error> {
+        let call = self.call(Method::DELETE, place, Body::None);
+        self.client.call(&call).map(drop)
     }
 
     /// Where the next piece goes.

@@ -1,9 +1,11 @@
 //! What is wrong with registries, images and layers is told in one sentence, and the store is as
 //! it was before.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
-use crate::bad_registry::{BadRegistry, Reply, Request};
+use crate::bad_registry::{BadRegistry, Reply, Request, Stall};
 use crate::harness::{Wharf, is_root};
 use crate::layout::{Codec, Layout, archive, compress, digest, shell};
 use crate::registry::has;
@@ -81,6 +83,66 @@ fn a_pull_that_was_cut_off_goes_on_in_another_process() {
         .map(|r| r.range)
         .collect();
     assert_eq!(ranges, [None, Some(300_000)]);
+}
+
+/// Waits for nothing longer than a moment.
+const IMPATIENT: &str = "--idle-timeout=500ms";
+
+#[test]
+fn a_registry_that_says_nothing_any_more_is_left_and_asked_again() {
+    const CAME: usize = 300_000;
+    for stall in [Stall::Head, Stall::Body] {
+        let (layout, blob) = one_layer();
+        let part = Arc::new(Mutex::new("/manifests/".to_owned()));
+        let stalling = Arc::clone(&part);
+        let registry = BadRegistry::of(layout, move |request, mut reply| {
+            if request.path.contains(&*stalling.lock().unwrap()) {
+                let from = usize::try_from(request.range.unwrap_or(0)).unwrap();
+                let some = CAME.min(reply.body.len() - 1);
+                (reply.stall, reply.cut) = (Some(stall), Some(some.saturating_sub(from)));
+            }
+            reply
+        });
+        let image = registry.image("x:1");
+        let wharf = Wharf::new();
+        // A busy machine may be silent itself: then it was another request that nothing came of.
+        let fails_with = |words: &str| {
+            for _ in 0..100 {
+                let (code, error) = wharf.fails(&["pull", IMPATIENT, "--retry=1", &image]);
+                assert_eq!(code, 1, "{error}");
+                assert!(error.contains("nothing came for too long"), "{error}");
+                if error.contains(words) {
+                    return;
+                }
+            }
+            panic!("no pull says {words:?}");
+        };
+        fails_with("getting the manifest 1 of x");
+        assert_untouched(&wharf);
+        *part.lock().unwrap() = format!("/blobs/{blob}");
+        fails_with(&match stall {
+            Stall::Head => format!("getting the blob {blob} of x from"),
+            Stall::Body => format!("broke off after {CAME} bytes"),
+        });
+        // What came is kept; another process goes on with it.
+        *part.lock().unwrap() = "nowhere".to_owned();
+        wharf.ok(&["pull", "-q", &image]);
+        let requests = registry.requests.lock().unwrap();
+        let mut of_blob = requests
+            .iter()
+            .filter(|request| request.path.ends_with(&blob));
+        let rest = (stall == Stall::Body).then_some(CAME as u64);
+        assert_eq!(of_blob.next_back().unwrap().range, rest);
+    }
+    // One who tries more than once does not notice.
+    let registry = BadRegistry::of(one_layer().0, |request, mut reply| {
+        if request.before == 0 {
+            (reply.stall, reply.cut) = (Some(Stall::Body), Some(10));
+        }
+        reply
+    });
+    let image = registry.image("x:1");
+    Wharf::new().ok(&["pull", "-q", IMPATIENT, "--retry=50", &image]);
 }
 
 #[test]

@@ -24,6 +24,17 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Of the body, before the connection breaks.
     pub(crate) cut: Option<usize>,
+    /// Instead of breaking or ending, the connection stays, and nothing more comes.
+    pub(crate) stall: Option<Stall>,
+}
+
+/// Where a registry says nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stall {
+    /// Within the headers.
+    Head,
+    /// After what there is of the body.
+    Body,
 }
 
 impl Reply {
@@ -33,6 +44,7 @@ impl Reply {
             headers: Vec::new(),
             body: Vec::new(),
             cut: None,
+            stall: None,
         }
     }
 }
@@ -142,9 +154,22 @@ fn serve(
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     let mut writer = stream;
+    if reply.stall == Some(Stall::Head) {
+        writer.write_all(text.as_bytes())?;
+        return wait_for_end(reader);
+    }
     writer.write_all(format!("{text}\r\n").as_bytes())?;
     let sent = reply.cut.unwrap_or(reply.body.len());
-    writer.write_all(&reply.body[..sent.min(reply.body.len())])
+    writer.write_all(&reply.body[..sent.min(reply.body.len())])?;
+    match reply.stall {
+        Some(_) => wait_for_end(reader),
+        None => Ok(()),
+    }
+}
+
+/// Says nothing until the client goes away.
+fn wait_for_end(mut reader: impl Read) -> std::io::Result<()> {
+    std::io::copy(&mut reader, &mut std::io::sink()).map(drop)
 }
 
 /// What a good registry would answer.

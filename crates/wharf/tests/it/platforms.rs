@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::harness::Wharf;
 use crate::layout::{Codec, Layout, archive, shell};
-use crate::registry::{Registry, has};
+use crate::registry::{Registry, has, partner};
 
 const NEEDED: &[&str] = &["docker-registry", "skopeo", "busybox"];
 
@@ -73,6 +73,69 @@ fn one_of_several_images_is_chosen_by_its_platform() {
     assert_eq!(removed.matches("Untagged: ").count(), 1, "{removed}");
     assert_eq!(wharf.entries("data/images/blobs/sha256"), [""; 0]);
     assert_eq!(wharf.entries("data/images/layers"), [""; 0]);
+}
+
+/// A layout with an index of an image and what its builder says about it, as buildx writes it.
+fn attested() -> (Layout, String, String) {
+    let layout = Layout::new();
+    let image = layout.image(&[shell()], "amd64", json!({}));
+    let statement = br#"{"_type":"https://in-toto.io/Statement/v0.1","predicate":{}}"#;
+    let layer = layout.put(statement, "application/vnd.in-toto+json");
+    let config = json!({"os": "unknown", "architecture": "unknown",
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}});
+    let config_type = "application/vnd.oci.image.config.v1+json";
+    let config = layout.put(config.to_string().as_bytes(), config_type);
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({"schemaVersion": 2, "mediaType": kind, "config": config,
+        "layers": [layer]});
+    let mut entry = layout.put(manifest.to_string().as_bytes(), kind);
+    entry["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    entry["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": image["digest"]});
+    let list = layout.list(&[image, entry]);
+    layout.index(std::slice::from_ref(&list));
+    let digest = |value: &serde_json::Value| value["digest"].as_str().unwrap().to_owned();
+    (layout, digest(&list), digest(&layer))
+}
+
+#[test]
+fn what_an_index_names_beside_images_goes_with_it() {
+    if !has(NEEDED) {
+        return;
+    }
+    let (wharf, registry) = (Wharf::new(), Registry::start());
+    let (layout, index, statement) = attested();
+    registry.take(layout.path(), "one:1");
+    let (one, two) = (registry.image("one:1"), registry.image("two:1"));
+    let blob = format!("data/images/blobs/{}", statement.replace(':', "/"));
+    wharf.ok(&["pull", "-q", &one]);
+    assert!(!wharf.path(&blob).exists(), "nobody asked for it");
+    wharf.ok(&["pull", "-q", "--all-platforms", &one]);
+    assert!(wharf.path(&blob).exists());
+    wharf.ok(&["image", "prune", "-f"]);
+    wharf.ok(&["run", "--rm", &one, "sh", "-c", "true"]);
+    // It is no image to choose or to list.
+    assert_eq!(wharf.ok(&["images", "-q", &one]).lines().count(), 1);
+    let pushed = wharf.ok(&["push", "--all-platforms", &one, &two]);
+    assert!(pushed.contains(&index), "{pushed}");
+    partner(
+        "skopeo",
+        &[
+            "copy",
+            "--all",
+            "--quiet",
+            "--src-tls-verify=false",
+            &format!("docker://{two}"),
+            &format!("dir:{}", wharf.path("copy").display()),
+        ],
+    );
+    std::fs::write(wharf.path(&blob), "damaged").unwrap();
+    let (_, _) = wharf.fails(&["system", "check"]);
+    wharf.run(&["system", "check", "--repair"]);
+    wharf.ok(&["system", "check"]);
+    wharf.ok(&["pull", "-q", "--all-platforms", &two]);
+    wharf.ok(&["rmi", &one, &two]);
+    assert_eq!(wharf.entries("data/images/blobs/sha256"), [""; 0]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Pushing to a real registry: what we push others read, and we are who we say.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::harness::Wharf;
@@ -84,6 +86,34 @@ fn a_blob_that_is_there_is_not_sent_and_one_of_a_neighbour_is_mounted() {
     let mounted = wharf.ok(&["push", &two]);
     assert_eq!(mounted.matches(": Mounted").count(), 2, "{mounted}");
     assert_eq!(manifest(&registry, "one"), manifest(&registry, "two"));
+}
+
+#[test]
+fn no_upload_is_left_where_a_neighbour_turned_out_not_to_have_it() {
+    if !has(NEEDED) {
+        return;
+    }
+    let (wharf, registry) = (Wharf::new(), Registry::start());
+    let names = ["x", "neighbour", "another"].map(|name| registry.image(name));
+    load(&wharf, Codec::Gzip, &names[0]);
+    // It is called so here, but was never pushed.
+    wharf.ok(&["tag", &names[0], &names[1]]);
+    wharf.ok(&["tag", &names[0], &names[2]]);
+    let pushed = wharf.ok(&["push", &names[0]]);
+    assert_eq!(pushed.matches(": Complete").count(), 3, "{pushed}");
+    // What is begun is ended, by sending or by giving it up. The registry logs after it answers.
+    let count = |what: &str| registry.log().matches(what).count();
+    let uploads = || count("\"POST /v2/x/blobs/uploads/");
+    let ended = || count("\"PUT /v2/x/blobs/uploads/") + count("\"DELETE /v2/x/blobs/uploads/");
+    let begin = Instant::now();
+    while (uploads(), ended()) != (5, 5) {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{}",
+            registry.log()
+        );
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -133,8 +134,12 @@ fn tokens_are_fetched_for_what_is_wanted() {
     );
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
+    let is_busy = AtomicBool::new(true);
     let server = Server::start(move |request| {
         seen.lock().unwrap().push(request.target.clone());
+        if is_busy.swap(false, Ordering::Relaxed) {
+            return (503, vec![], vec![]);
+        }
         let answer = json!({"token": token(&directory, request), "expires_in": 300});
         (200, vec![], answer.to_string().into_bytes())
     });
