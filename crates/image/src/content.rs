@@ -106,14 +106,20 @@ impl Images {
             self.unsynced(),
             self.host_bases(),
         ];
-        for directory in &directories {
-            make_directories(directory)?;
-        }
         let marker = self.root.join("oci-layout");
-        if !marker.exists() {
-            store::atomic_write(&marker, LAYOUT, Durability::Durable)?;
+        loop {
+            for directory in &directories {
+                make_directories(directory)?;
+            }
+            if marker.exists() {
+                return Ok(());
+            }
+            match store::atomic_write(&marker, LAYOUT, Durability::Durable) {
+                // Nobody waits for whoever sweeps what is unfinished, which this was.
+                Err(error) if error.errno() == Some(Errno::NOENT) => {}
+                written => return Ok(written?),
+            }
         }
-        Ok(())
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -41,6 +41,23 @@ impl Charge {
         }
     }
 
+    /// Takes charge of a container that nobody knows of yet. Whoever clears up may come upon the
+    /// empty directory first, and have it for a moment.
+    pub(super) fn take_new(paths: &Paths, id: &str) -> Result<Self, Error> {
+        loop {
+            if let Some(charge) = Self::take(paths, id)? {
+                return Ok(charge);
+            }
+            match Lock::exclusive(&paths.run_dir(id).join(LOCK)) {
+                Err(error) if error.errno() != Some(rustix::io::Errno::NOENT) => {
+                    return Err(error.into());
+                }
+                // It is free again, or gone.
+                _ => {}
+            }
+        }
+    }
+
     /// Takes charge of the container in an existing run directory; `None` when somebody else is
     /// in charge, or the directory vanishes.
     pub(crate) fn take_over(directory: PathBuf) -> Result<Option<Self>, Error> {
@@ -134,6 +151,18 @@ mod tests {
         };
         std::fs::create_dir_all(paths.run_containers()).unwrap();
         paths
+    }
+
+    #[test]
+    fn a_new_container_waits_for_whoever_clears_up() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        let sweeper = Charge::take(&paths, "a").unwrap().unwrap();
+        std::thread::scope(|scope| {
+            let charge = scope.spawn(|| Charge::take_new(&paths, "a").unwrap());
+            sweeper.give_up().unwrap();
+            assert!(charge.join().unwrap().directory().is_dir());
+        });
     }
 
     #[test]

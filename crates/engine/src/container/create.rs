@@ -62,7 +62,7 @@ impl Engine {
     pub fn create(&self, config: ContainerConfig) -> Result<Record, Error> {
         let images = self.image_store();
         let prepared = self.prepare_creation(config, &images, false)?;
-        let charge = self.new_charge(prepared.id())?;
+        let charge = Charge::take_new(&self.paths, prepared.id())?;
         match self.build(&charge, &prepared) {
             Ok(record) => {
                 note(&self.paths, &[Event::of_container(&record, "create")]);
@@ -104,12 +104,6 @@ impl Engine {
             process,
             health,
             _images: shared,
-        })
-    }
-
-    pub(super) fn new_charge(&self, id: &str) -> Result<Charge, Error> {
-        Charge::take(&self.paths, id)?.ok_or_else(|| Error::Busy {
-            name: id.to_owned(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Making a container and starting it in one go: its monitor gets up while the container is made.
 
 use super::attach::Streams;
+use super::charge::Charge;
 use super::config::ContainerConfig;
 use super::launch::Started;
 use super::recover;
@@ -18,7 +19,7 @@ impl Engine {
         let images = self.image_store();
         let ephemeral = config.auto_remove;
         let prepared = self.prepare_creation(config, &images, ephemeral)?;
-        let charge = self.new_charge(prepared.id())?;
+        let charge = Charge::take_new(&self.paths, prepared.id())?;
         let made = self
             .spawn_monitor(prepared.config(), &charge, prepared.id())
             .and_then(|waiting| Ok((waiting, self.build(&charge, &prepared)?)));

@@ -268,6 +268,50 @@ fn what_a_container_wrote_is_told_exported_and_committed() {
 }
 
 #[test]
+fn what_is_committed_with_a_date_is_the_same_whoever_wrote_it() {
+    if !has(&["busybox"]) {
+        return;
+    }
+    let (wharf, _layout) = with_image();
+    let commit = |container: &str, name: &str| {
+        let mut command = wharf.command();
+        command.args(["commit", container, name]);
+        let output = command.env("SOURCE_DATE_EPOCH", "1500000000").output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // The same files, made in another order and not at the same time.
+    let (one, two) = ("echo 1 > /z; echo 2 > /a", "echo 2 > /a; echo 1 > /z");
+    let more = "busybox mkdir /d; echo x > /d/x; busybox ln /d/x /d/y; busybox rm /etc/gone";
+    for (name, script) in [("one", one), ("two", two)] {
+        let script = format!("{script}; {more}");
+        let outcome = wharf.run_with_input(&["run", "-i", "--name", name, "x:1", "sh"], &script);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+    let id = commit("one", "first:1");
+    assert_eq!(commit("one", "second:1"), id);
+    assert_eq!(commit("two", "third:1"), id);
+    let digests = wharf.ok(&["images", "--format", "{{.Tag}} {{.Digest}}", "*:1"]);
+    let of = |name: &str| {
+        let words = [
+            "image",
+            "inspect",
+            "-f",
+            "{{.Descriptor.digest}} {{.Created}}",
+            name,
+        ];
+        wharf.ok(&words)
+    };
+    assert_eq!(of("first:1"), of("third:1"), "{digests}");
+    assert!(
+        of("first:1").contains(" 2017-07-14T02:40:00"),
+        "{}",
+        of("first:1")
+    );
+}
+
+#[test]
 fn prune_removes_what_nobody_uses_and_says_how_much_that_was() {
     if !has(&["busybox"]) {
         return;

@@ -432,6 +432,66 @@ fn a_full_disk_is_told_and_nothing_of_the_image_stays() {
     assert_eq!(parts, [1, 0]);
 }
 
+/// Pulls into a small file system with ever more room (KiB): what each pull says is printed.
+const ON_A_SMALL_DISK: &str = "
+set -e
+disk=$1; data=$2; image=$3; shift 3
+truncate -s 48M $disk
+mkfs.ext4 -q -m 0 $disk
+mount -o loop $disk $data || { echo no loop devices; exit; }
+for room in 100 1000 3000 5000 7000 9000 12000; do
+    free=$(($(stat -f -c '%a * %S / 1024' $data)))
+    fallocate -l $((free - room))K $data/ballast
+    code=0; \"$@\" pull -q $image 2>&1 || code=$?
+    echo room $room code $code
+    \"$@\" system check
+    rm $data/ballast
+done
+\"$@\" pull -q $image
+\"$@\" system check
+\"$@\" image verify $image
+\"$@\" image mount $image cat word
+";
+
+#[test]
+fn a_small_disk_that_is_full_takes_the_image_when_there_is_room() {
+    if !is_root() || !has(&["docker-registry", "skopeo", "mkfs.ext4", "fallocate"]) {
+        return;
+    }
+    let noise = |seed: u32| -> Vec<u8> {
+        let numbers = (0..4_000_000u32).map(|n| n.wrapping_add(seed).wrapping_mul(2_654_435_761));
+        numbers.map(|n| n.to_be_bytes()[1]).collect()
+    };
+    let layers = [
+        (archive(&[("a", &noise(1))]), Codec::Gzip),
+        (archive(&[("b", &noise(9))]), Codec::Zstd),
+        (archive(&[("word", b"whole")]), Codec::Gzip),
+    ];
+    let registry = crate::registry::Registry::start();
+    registry.take(Layout::of(&layers).path(), "x:1");
+    let (wharf, image) = (Wharf::new(), registry.image("x:1"));
+    std::fs::create_dir(wharf.path("data")).unwrap();
+    let ours = wharf.command();
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", ON_A_SMALL_DISK, "sh"])
+        .args([wharf.path("disk"), wharf.path("data")])
+        .arg(&image)
+        .arg(ours.get_program())
+        .args(ours.get_args())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    if text.ends_with("no loop devices\n") {
+        println!("skipped: this machine has no loop devices");
+        return;
+    }
+    let whole = (output.status.success(), text.lines().last());
+    assert_eq!(whole, (true, Some("whole")), "{text}");
+    let full = text.matches("no space left on device").count();
+    assert!(full >= 2, "{text}");
+    assert_eq!(text.matches(" code 1\n").count(), full, "{text}");
+}
+
 #[test]
 fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
     if !has(&["docker-registry", "skopeo", "busybox", "strace"]) {

@@ -26,6 +26,7 @@ mod events;
 mod explain;
 mod flags;
 mod hammer;
+mod hammer_images;
 mod harness;
 mod http;
 mod isolation;
