@@ -58,6 +58,11 @@ const NEEDED: &[Needed] = &[
         why: "takes capabilities away in a container made by hand",
     },
     Needed {
+        program: "nft",
+        package: "nftables",
+        why: "shows our table and makes rules of the machine's own",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

@@ -9,21 +9,27 @@
 mod address;
 mod bridge;
 mod error;
+mod firewall;
+mod forwarding;
 mod ipam;
 mod mac;
 mod model;
 mod netlink;
 mod netns;
 mod pools;
+mod ports;
 mod probe;
 mod veth;
 
 pub use address::check_gateway;
 pub use bridge::{bridge_name, remove_bridge};
 pub use error::Error;
+pub use firewall::{Said, say, unsay};
+pub use forwarding::{allow, allow_loopback};
 pub use ipam::{Leases, free, holders};
 pub use mac::{of_address as mac_of, parse as parse_mac, text as mac_text};
 pub use model::{Endpoint, Network, Subnet};
 pub use pools::{choose_ipv4, choose_ipv6, overlap, routed};
+pub use ports::{Port, Protocol, hold};
 pub use probe::may_configure;
 pub use veth::{connect, disconnect, host_interface};

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::ports::Port;
+
 /// A network: a bridge, and the subnets on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -22,6 +24,8 @@ pub struct Network {
     pub internal: bool,
     /// Whether its containers must not reach each other.
     pub isolates_members: bool,
+    /// Whether its containers are seen outside by their own addresses.
+    pub keeps_addresses: bool,
 }
 
 /// The addresses of a network.
@@ -51,6 +55,8 @@ pub struct Endpoint {
     pub addresses: Vec<IpNet>,
     /// The ways out, if they are this network's.
     pub gateways: Vec<IpAddr>,
+    /// Its published ports.
+    pub ports: Vec<Port>,
 }
 
 impl Network {

@@ -111,17 +111,30 @@ fn make_pair(
         &set_link(port),
         format!("making {outer} a port of {}", network.bridge),
     );
-    if network.isolates_members {
+    let flags = port_flags(endpoint);
+    if !flags.is_empty() {
         let mut port = new_link(outer);
         port.attributes.push(LinkAttribute::LinkInfo(vec![
             LinkInfo::PortKind(InfoPortKind::Bridge),
-            LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::Isolated(
-                true,
-            )])),
+            LinkInfo::PortData(InfoPortData::BridgePort(flags)),
         ]));
-        host.add(0, &set_link(port), format!("isolating the port {outer}"));
+        host.add(0, &set_link(port), format!("setting the port {outer} up"));
     }
     host.send()
+}
+
+/// What is special about the outer end as a port of its bridge.
+fn port_flags(endpoint: &Endpoint) -> Vec<InfoBridgePort> {
+    let mut flags = Vec::new();
+    if endpoint.network.isolates_members {
+        flags.push(InfoBridgePort::Isolated(true));
+    }
+    if !endpoint.ports.is_empty() {
+        // Who calls its own published port: where bridges obey the IP firewall, the packet goes
+        // back where it came from without leaving the bridge.
+        flags.push(InfoBridgePort::HairpinMode(true));
+    }
+    flags
 }
 
 /// Gives the inner end its addresses and routes.

@@ -219,6 +219,25 @@ pub(super) fn status(live: &Live) -> String {
     }
 }
 
+/// Docker's words for the published ports, and for those that are only exposed.
+fn ports(record: &Record, engine: &Engine) -> String {
+    let published = engine.ports(record).unwrap_or_default();
+    let is_published = |exposed: &String| {
+        let mut published = published.iter();
+        published.any(|port| *exposed == format!("{}/{}", port.port, port.protocol))
+    };
+    let exposed = record
+        .config
+        .exposed
+        .iter()
+        .filter(|exposed| !is_published(exposed));
+    let texts = published
+        .iter()
+        .map(ToString::to_string)
+        .chain(exposed.cloned());
+    texts.collect::<Vec<_>>().join(", ")
+}
+
 fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
     let labels = record.process.labels.iter();
     let labels: Vec<String> = labels
@@ -246,7 +265,7 @@ fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
             "RunningFor": human::ago(&record.created),
             "State": live.status.name(),
             "Status": status(live),
-            "Ports": "",
+            "Ports": ports(record, engine),
             "Names": record.name,
             "Labels": labels.join(","),
             "Mounts": mounts.join(","),

@@ -14,6 +14,7 @@ use super::health::HealthFlags;
 use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
 use super::network::NetworkFlags;
+use super::publish::PublishFlags;
 use super::{cdi, device, environment, log, mount, namespace, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -133,6 +134,9 @@ pub(crate) struct ContainerFlags {
     /// Networks
     #[command(flatten)]
     network: NetworkFlags,
+    /// Ports
+    #[command(flatten)]
+    publish: PublishFlags,
     /// Process ids: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "WHOSE", value_parser = namespace::sharing)]
     pid: Option<Sharing>,
@@ -206,7 +210,9 @@ impl ContainerFlags {
             std::mem::take(&mut self.mount),
             std::mem::take(&mut self.tmpfs),
         );
+        let publish = std::mem::take(&mut self.publish);
         let mut config = self.without_mounts_and_devices(context, attached)?;
+        publish.add_to(&mut config);
         (config.volumes, config.tmpfs) = (volumes, tmpfs);
         config.image_mounts = image_mounts;
         config.devices = devices;

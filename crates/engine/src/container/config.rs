@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use network::Protocol;
 use serde::{Deserialize, Serialize};
 use spec::runtime::{DeviceRule, Hooks, LinuxSeccomp, Rlimit, TimeOffset};
 
@@ -94,6 +95,12 @@ pub struct ContainerConfig {
     /// The networks that it is connected to, the first one's addresses first; the default one when
     /// nothing is said about its network namespace either.
     pub networks: Vec<NetworkWish>,
+    /// The ports that the machine passes on to it.
+    pub ports: Vec<PortWish>,
+    /// Whether every exposed port gets one of the machine's.
+    pub publish_all: bool,
+    /// Ports that it listens on, beside the image's, as `80/tcp`.
+    pub exposed: Vec<String>,
     /// The eight namespaces but mnt, which is always its own.
     pub namespaces: Namespaces,
     /// Offsets of the clocks, by `monotonic` and `boottime`; gives it a time namespace.
@@ -205,6 +212,19 @@ pub struct NetworkWish {
     pub mac: Option<[u8; 6]>,
     /// Further names of the container in this network.
     pub aliases: Vec<String>,
+}
+
+/// A port of a container that the machine passes on to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortWish {
+    /// What speaks on it.
+    pub protocol: Protocol,
+    /// The machine's address; all of them without.
+    pub host: Option<IpAddr>,
+    /// The machine's port; any without.
+    pub host_port: Option<u16>,
+    /// The container's port.
+    pub port: u16,
 }
 
 /// Limits; what is `None` is not limited.

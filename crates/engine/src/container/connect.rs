@@ -6,6 +6,7 @@ use rustix::fs::{Mode, OFlags};
 use store::{Durability, Lock};
 
 use super::config::{NetworkWish, Sharing};
+use super::furnish::announce;
 use super::live::look;
 use super::networking::{Connection, NETWORKS, check_wish, connections, has_way_out};
 use super::record::Record;
@@ -43,7 +44,8 @@ impl Engine {
             all.push(connection);
             let connected = self.write_connections(&record, &all).and_then(|()| {
                 let endpoints = std::slice::from_ref(&endpoint);
-                let connected = network::connect(endpoints, namespace.as_fd());
+                let connected = announce(&self.paths, endpoints)
+                    .and_then(|()| network::connect(endpoints, namespace.as_fd()));
                 connected.map_err(|error| Error::of_network(&network.name, error))
             });
             if let Err(error) = connected {

@@ -20,8 +20,8 @@ use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
 use super::restarts::RestartPolicy;
 use super::{
-    devices, health, image_mounts, layer, limits, name, oci_spec, process, recover, sharing,
-    volumes,
+    devices, health, image_mounts, layer, limits, name, oci_spec, process, publish, recover,
+    sharing, volumes,
 };
 use crate::events::{Event, note};
 use crate::images::{self, Base};
@@ -84,11 +84,12 @@ impl Engine {
         ephemeral: bool,
     ) -> Result<Prepared<'a>, Error> {
         self.take_volumes(&mut config)?;
-        self.take_networks(&mut config)?;
         self.check(&config)?;
         let shared = images.share()?;
         let base = base_of(&config, &shared)?;
         volumes::add_images(&mut config, &base.defaults.other);
+        publish::take_exposed(&mut config, &base.defaults.other)?;
+        self.take_networks(&mut config)?;
         let id = Id::random();
         let home = self.paths.data_dir(id.as_str());
         let mounted_images = image_mounts::find(&config, &shared, &home)?;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::config::{ContainerConfig, LogDriver, Sharing};
 use super::limits;
 use super::live::{Live, look};
-use super::network_settings::{NetworkSettings, network_mode, network_settings};
+use super::network_settings::{
+    HostPort, NetworkSettings, network_mode, network_settings, port_bindings,
+};
 use super::networking::{Connection, connections};
 use super::record::Record;
 use super::status::Status;
@@ -77,6 +79,8 @@ struct HostConfig {
     binds: Vec<String>,
     log_config: LogConfig,
     network_mode: String,
+    port_bindings: BTreeMap<String, Vec<HostPort>>,
+    publish_all_ports: bool,
     restart_policy: Restart,
     auto_remove: bool,
     cap_add: Vec<String>,
@@ -269,6 +273,8 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
             config: log_options(&config.log),
         },
         network_mode: network_mode(config),
+        port_bindings: port_bindings(config),
+        publish_all_ports: config.publish_all,
         restart_policy: Restart {
             name: config.restart.name(),
             maximum_retry_count: config.restart.most(),

@@ -16,6 +16,7 @@ mod enter;
 mod exec;
 mod explain;
 mod find;
+mod furnish;
 mod health;
 mod id_range;
 mod image_mounts;
@@ -37,6 +38,7 @@ mod pause;
 mod plan;
 mod process;
 mod prune;
+mod publish;
 mod record;
 mod recover;
 mod remove;
@@ -61,7 +63,7 @@ pub use attach::Streams;
 pub(crate) use charge::Charge;
 pub use config::{
     BlockLimit, BlockLimitKind, ContainerConfig, DeviceWish, LogDriver, Namespaces, NetworkWish,
-    Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
+    PortWish, Resources, Root, Rotation, Seccomp, Sharing, Tmpfs, Volume,
 };
 pub use copy::{Copied, CopyOptions, Meter};
 pub use docker_profile::DockerProfile;

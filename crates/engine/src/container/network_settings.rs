@@ -16,9 +16,18 @@ use super::record::Record;
 pub(super) struct NetworkSettings {
     #[serde(rename = "SandboxID")]
     sandbox_id: String,
+    ports: BTreeMap<String, Option<Vec<HostPort>>>,
     #[serde(flatten)]
     first: Addresses,
     networks: BTreeMap<String, Option<Connected>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct HostPort {
+    #[serde(rename = "HostIp")]
+    host_ip: String,
+    #[serde(rename = "HostPort")]
+    host_port: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -95,6 +104,7 @@ pub(super) fn network_settings(record: &Record, connections: &[Connection]) -> N
         networks.insert(record.config.namespaces.network.to_string(), None);
     }
     NetworkSettings {
+        ports: ports(record, connections),
         sandbox_id: connections
             .first()
             .map(|_| record.id.clone())
@@ -105,6 +115,53 @@ pub(super) fn network_settings(record: &Record, connections: &[Connection]) -> N
             .unwrap_or_default(),
         networks,
     }
+}
+
+/// All exposed ports of a container that runs, each with what of the machine ends there.
+fn ports(record: &Record, connections: &[Connection]) -> BTreeMap<String, Option<Vec<HostPort>>> {
+    let mut ports: BTreeMap<String, Option<Vec<HostPort>>> = BTreeMap::new();
+    if !connections.is_empty() {
+        let exposed = record
+            .config
+            .exposed
+            .iter()
+            .filter(|port| !port.contains('-'));
+        ports.extend(exposed.map(|port| match port.contains('/') {
+            true => (port.clone(), None),
+            false => (format!("{port}/tcp"), None),
+        }));
+    }
+    for port in connections
+        .iter()
+        .flat_map(|connection| &connection.endpoint.ports)
+    {
+        let key = format!("{}/{}", port.port, port.protocol);
+        ports
+            .entry(key)
+            .or_default()
+            .get_or_insert_default()
+            .push(HostPort {
+                host_ip: port.host.to_string(),
+                host_port: port.host_port.to_string(),
+            });
+    }
+    ports
+}
+
+/// `PortBindings` of `inspect`: what was asked for.
+pub(super) fn port_bindings(config: &ContainerConfig) -> BTreeMap<String, Vec<HostPort>> {
+    let mut bindings: BTreeMap<String, Vec<HostPort>> = BTreeMap::new();
+    for wish in &config.ports {
+        let key = format!("{}/{}", wish.port, wish.protocol);
+        bindings.entry(key).or_default().push(HostPort {
+            host_ip: wish.host.map(|host| host.to_string()).unwrap_or_default(),
+            host_port: wish
+                .host_port
+                .map(|port| port.to_string())
+                .unwrap_or_default(),
+        });
+    }
+    bindings
 }
 
 fn connected(record: &Record, wish: &NetworkWish, connection: Option<&Connection>) -> Connected {

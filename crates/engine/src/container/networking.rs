@@ -3,18 +3,16 @@
 //! kernel's side is done by the monitor while init builds the root.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use network::Endpoint;
-use rustix::fs::{Mode, OFlags};
-use rustix::process::Pid;
+use network::{Endpoint, Said};
 use serde::{Deserialize, Serialize};
 use store::Durability;
 
 use super::config::{ContainerConfig, NetworkWish, Sharing};
-use super::layer;
 use super::record::Record;
-use crate::networks::{self, NetworkRecord};
+use super::{layer, publish};
+use crate::networks::{self, DEFAULT, NetworkRecord};
 use crate::{Engine, Error, Paths};
 
 /// The document with the connections of a running container, in its run directory.
@@ -54,8 +52,21 @@ impl Engine {
             what: "network",
             why,
         };
-        if config.networks.is_empty() {
+        if config.networks.is_empty() && config.ports.is_empty() {
             return Ok(());
+        }
+        if config.namespaces.network != Sharing::Default && config.networks.is_empty() {
+            let other = &config.namespaces.network;
+            return Err(invalid(format!(
+                "no port can be published with the network {other}"
+            )));
+        }
+        if config.networks.is_empty() {
+            // A port is published on the way to somewhere.
+            config.networks.push(NetworkWish {
+                network: DEFAULT.to_owned(),
+                ..NetworkWish::default()
+            });
         }
         if config.namespaces.network != Sharing::Default {
             let other = &config.namespaces.network;
@@ -94,6 +105,11 @@ impl Engine {
                     return Err(error);
                 }
             }
+        }
+        if let Err(error) = publish::assign(&record.config.ports, &mut made) {
+            // The first error is the one to tell; what stays is swept.
+            let _ = free_connections(&self.paths, &made, &record.id);
+            return Err(error);
         }
         store::write_json(&document(&self.paths, &record.id), &made, Durability::Boot)?;
         layer::rewrite_hosts(record, &made)
@@ -169,43 +185,16 @@ pub(super) fn free_connections(
 
 /// Frees whatever a container held of networks. `is_known` says that all of it was written down.
 pub(super) fn release(paths: &Paths, id: &str, is_known: bool) -> Result<(), Error> {
+    if !is_known {
+        return networks::free_all(paths, id);
+    }
     let known = connections(paths, id)?;
-    match is_known {
-        true => free_connections(paths, &known, id),
-        false => networks::free_all(paths, id),
-    }
-}
-
-/// Gives a container its networks, from the document in its run directory.
-#[derive(Debug)]
-pub(super) struct Furnisher {
-    document: PathBuf,
-}
-
-impl Furnisher {
-    pub(super) fn new(directory: &Path) -> Self {
-        Self {
-            document: directory.join(NETWORKS),
+    for endpoint in known.iter().map(|connection| &connection.endpoint) {
+        let ports = endpoint.ports.iter();
+        let said: Vec<Said<'_>> = ports.map(|port| Said::Port(endpoint, port)).collect();
+        if !said.is_empty() {
+            network::unsay(&said)?;
         }
     }
-}
-
-impl runtime::Furnisher for Furnisher {
-    fn furnish(&self, pid: Pid) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let connections: Option<Vec<Connection>> = store::read_json(&self.document)?;
-        let endpoints: Vec<Endpoint> = connections
-            .into_iter()
-            .flatten()
-            .map(|connection| connection.endpoint)
-            .collect();
-        if endpoints.is_empty() {
-            return Ok(());
-        }
-        let path = format!("/proc/{}/ns/net", pid.as_raw_pid());
-        let namespace = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(network::connect(
-            &endpoints,
-            std::os::fd::AsFd::as_fd(&namespace),
-        )?)
-    }
+    free_connections(paths, &known, id)
 }

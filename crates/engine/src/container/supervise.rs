@@ -9,8 +9,8 @@ use monitor::Notice;
 
 use super::charge::Charge;
 use super::find::{self, RECORD};
+use super::furnish::Furnisher;
 use super::launch::{self, MONITOR};
-use super::networking::Furnisher;
 use super::recover;
 use super::restarts::{self, RestartPolicy, Restarts, stopped_mark};
 use crate::events::{Event, note};
@@ -67,7 +67,7 @@ fn lives(
     };
     let mut plan = restarts::Plan::new();
     let mut starter = Some(starter);
-    let furnisher = Furnisher::new(charge.directory());
+    let furnisher = Furnisher::new(paths, &config.id);
     loop {
         let is_first = starter.is_some();
         let mut ended = monitor::run(config, starter.take(), Some(&furnisher), &|notice| {

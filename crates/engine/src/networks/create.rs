@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use network::{Network, Subnet, bridge_name, check_gateway, choose_ipv4, choose_ipv6, overlap};
 use store::{Durability, Id};
 
-use super::network::{self as record, DEFAULT, NETWORK_VERSION, NetworkRecord};
+use super::network::{self as record, DEFAULT, NETWORK_VERSION, NetworkRecord, made_networks};
 use crate::claim::lock;
 use crate::{Engine, Error};
 
@@ -113,7 +113,7 @@ impl Engine {
         for (name, value) in &request.options {
             set_option(&mut network, name, value)?;
         }
-        let others = self.made_networks()?;
+        let others = made_networks(&self.paths)?;
         if let Some(other) = others
             .iter()
             .find(|other| other.network.bridge == network.bridge)
@@ -191,8 +191,7 @@ impl Engine {
 
     /// The subnets of our networks and of the host's routes.
     fn taken_nets(&self) -> Result<Vec<IpNet>, Error> {
-        let ours = self
-            .made_networks()?
+        let ours = made_networks(&self.paths)?
             .into_iter()
             .flat_map(|other| other.network.subnets);
         let mut taken: Vec<IpNet> = ours.map(|subnet| subnet.net).collect();
@@ -201,7 +200,7 @@ impl Engine {
     }
 
     fn check_free(&self, net: IpNet) -> Result<(), Error> {
-        for other in self.made_networks()? {
+        for other in made_networks(&self.paths)? {
             if let Some(subnet) = other.network.subnets.iter().find(|s| overlap(s.net, net)) {
                 return Err(invalid(
                     "subnet",
@@ -301,11 +300,12 @@ fn set_option(network: &mut Network, name: &str, value: &str) -> Result<(), Erro
             }
             value.clone_into(&mut network.bridge);
         }
+        "bridge.enable_ip_masquerade" | "masquerade" => network.keeps_addresses = !truth()?,
         "bridge.enable_icc" | "icc" => network.isolates_members = !truth()?,
         _ => {
             return Err(Error::Unsupported {
                 what: format!("the network option {name}"),
-                why: "there are mtu, icc and com.docker.network.bridge.name",
+                why: "there are mtu, icc, masquerade and com.docker.network.bridge.name",
             });
         }
     }

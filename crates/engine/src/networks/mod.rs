@@ -20,3 +20,4 @@ pub use create::NetworkRequest;
 pub use inspect::NetworkInspection;
 pub(crate) use lease::{free, free_all, lease};
 pub use network::NetworkRecord;
+pub(crate) use network::{DEFAULT, made_networks};

@@ -114,6 +114,13 @@ fn names(paths: &Paths) -> Result<Vec<String>, Error> {
         .collect())
 }
 
+/// The networks that were made.
+pub(crate) fn made_networks(paths: &Paths) -> Result<Vec<NetworkRecord>, Error> {
+    let records = names(paths)?.into_iter().map(|name| read(paths, &name));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
+    Ok(records.into_iter().flatten().collect())
+}
+
 impl Engine {
     /// Finds a network by its name, its id, or the beginning of its id.
     ///
@@ -154,18 +161,6 @@ impl Engine {
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
-    }
-
-    /// The networks that were made here, for whoever must not make the default one meanwhile.
-    pub(super) fn made_networks(&self) -> Result<Vec<NetworkRecord>, Error> {
-        let records = names(&self.paths)?
-            .into_iter()
-            .map(|name| read(&self.paths, &name));
-        Ok(records
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .collect())
     }
 
     /// Whether bridges can be made for the caller's containers.

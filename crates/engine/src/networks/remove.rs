@@ -1,12 +1,17 @@
 //! Removing networks that nobody is connected to.
 
 use std::path::Path;
+use std::time::Duration;
 
 use network::{holders, remove_bridge};
 
 use super::network::{self as record, NetworkRecord};
 use crate::claim::lock;
 use crate::{Engine, Error};
+
+/// How often, and how long each time: 2 seconds.
+const PATIENCE: u32 = 400;
+const NAP: Duration = Duration::from_millis(5);
 
 impl Engine {
     /// Removes a network and its bridge.
@@ -35,12 +40,28 @@ impl Engine {
         Ok(network)
     }
 
+    /// Whoever is just coming or going is waited for a while.
     fn check_unused(&self, network: &NetworkRecord, leases: &Path) -> Result<(), Error> {
         let is_alive = |id: &str| self.paths.run_dir(id).symlink_metadata().is_ok();
-        match holders(leases).into_iter().find(|(_, id)| is_alive(id)) {
-            Some((_, id)) => Err(Error::NetworkInUse {
+        let user = || holders(leases).into_iter().find(|(_, id)| is_alive(id));
+        for _ in 0..PATIENCE {
+            let Some((_, id)) = user() else {
+                return Ok(());
+            };
+            if let Ok((record, live)) = self.look(&id)
+                && live.status.is_up()
+            {
+                return Err(Error::NetworkInUse {
+                    name: network.name.clone(),
+                    container: record.name,
+                });
+            }
+            std::thread::sleep(NAP);
+        }
+        match user() {
+            Some((_, container)) => Err(Error::NetworkInUse {
                 name: network.name.clone(),
-                container: self.find(&id).map_or(id, |record| record.name),
+                container,
             }),
             None => Ok(()),
         }
@@ -48,6 +69,7 @@ impl Engine {
 
     /// The bridge goes first: whoever is interrupted can do it again.
     fn forget_network(&self, network: &NetworkRecord) -> Result<(), Error> {
+        network::unsay(&[network::Said::Network(&network.network)])?;
         remove_bridge(&network.network.bridge)?;
         Ok(store::remove_tree(&record::path(
             &self.paths,

@@ -5,4 +5,4 @@ mod route;
 mod socket;
 
 pub(crate) use route::{Route, link_index, new_link, set_link, up};
-pub(crate) use socket::{CREATE, EXCLUSIVE};
+pub(crate) use socket::{ACK, Batch, CREATE, EXCLUSIVE, Socket};

@@ -64,6 +64,11 @@ impl Batch {
         self.count += 1;
     }
 
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Has the last request acknowledged: whatever went wrong before is answered by then.
     fn acknowledge_last(&mut self) {
         let place = self.last + 6;
@@ -109,6 +114,29 @@ impl Socket {
                     failed = Some((number as usize, errno));
                 }
                 if sequence == self.sequence {
+                    return failed.map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+
+    /// Sends requests that the kernel takes as one, each of which asks for an acknowledgement but
+    /// the first and the last, its borders: it is said why the first failed.
+    pub(crate) fn send_transaction(&mut self, batch: Batch) -> Result<(), Errno> {
+        let first = self.next_sequence();
+        self.sequence = self.sequence.wrapping_add(batch.count);
+        send(&self.fd, &batch.bytes, SendFlags::empty())?;
+        let mut failed = None;
+        let last = batch.count.saturating_sub(2);
+        loop {
+            for (kind, sequence, body) in self.receive()? {
+                let number = sequence.wrapping_sub(first);
+                if kind != ERROR || number >= batch.count {
+                    continue;
+                }
+                failed = failed.or(errno_in(&body));
+                // A border is only answered when all of it was refused.
+                if number == last || number == 0 || number > last {
                     return failed.map_or(Ok(()), Err);
                 }
             }

@@ -64,6 +64,73 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Lays a wire to another machine: this one is 192.0.2.1 and 2001:db8::1, the other one 2.
+    pub(super) fn wire(&self, other: &Machine) {
+        let peer = other.holder.id().to_string();
+        let wire = [
+            "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", &peer,
+        ];
+        self.ok("ip", &wire);
+        for (machine, number) in [(self, 1), (other, 2)] {
+            let (v4, v6) = (
+                format!("192.0.2.{number}/24"),
+                format!("2001:db8::{number}/64"),
+            );
+            machine.ok("ip", &["addr", "add", &v4, "dev", "wire"]);
+            machine.ok("ip", &["addr", "add", &v6, "dev", "wire", "nodad"]);
+            machine.ok("ip", &["link", "set", "wire", "up"]);
+        }
+    }
+
+    /// What a TCP port says to whoever connects; nothing when it is shut.
+    pub(super) fn hears(&self, address: &str, port: &str) -> String {
+        let connect = ["timeout", "20", "busybox", "nc", address, port];
+        let mut command = self.command("busybox");
+        let outcome: Outcome = command
+            .args(connect)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into();
+        outcome.stdout
+    }
+
+    /// Whether a TCP port is shut: refused, or nothing comes of it.
+    pub(super) fn is_shut(&self, address: &str, port: &str) -> bool {
+        let connect = ["timeout", "2", "busybox", "nc", address, port];
+        let mut command = self.command("busybox");
+        let outcome: Outcome = command
+            .args(connect)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into();
+        outcome.code != 0 && outcome.stdout.is_empty()
+    }
+}
+
+/// Runs a container in the background that says hello on its port 80, with further flags. It is
+/// there for whoever connects when this returns.
+pub(super) fn greeter(wharf: &Wharf, name: &str, flags: &[&str]) {
+    let words = ["run", "-d", "--name", name];
+    let serve = [
+        "host", "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "hello",
+    ];
+    wharf.ok(&[&words[..], flags, &serve].concat());
+    // Port 80 in hexadecimal, in the state of who listens.
+    let listens = "until grep -q ':0050 .* 0A ' /proc/net/tcp /proc/net/tcp6; do :; done";
+    wharf.ok(&["exec", name, "sh", "-c", listens]);
+}
+
+/// What a container hears on a TCP port.
+pub(super) fn hears(wharf: &Wharf, from: &str, address: &str, port: &str) -> String {
+    let connect = ["timeout", "20", "busybox", "nc", address, port];
+    wharf
+        .run(&[&["exec", from, "busybox"][..], &connect].concat())
+        .stdout
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         let _ = self.holder.kill();

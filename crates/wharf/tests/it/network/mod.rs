@@ -5,4 +5,6 @@ mod bad_input;
 mod bridge;
 mod connect;
 mod crash;
+mod firewall;
 mod machine;
+mod ports;

@@ -1,0 +1,223 @@
+//! Messages of nftables. The kernel takes those between a begin and an end as one change: all of it
+//! or nothing. Attributes are written by netlink-packet-core; what they mean no library but
+//! libnftables itself knows, in C.
+//!
+//! Source: linux/netfilter/nf_tables.h, nfnetlink.h.
+
+use netlink_packet_core::{DefaultNla, Emitable, NLA_F_NESTED};
+use rustix::io::Errno;
+use rustix::net::netlink::NETFILTER;
+
+use crate::error::{Doing, Error};
+use crate::netlink::{ACK, Batch, CREATE, EXCLUSIVE, Socket};
+
+/// Families: `NFPROTO_*`.
+const INET: u8 = 1;
+pub(super) const IPV4: u8 = 2;
+pub(super) const IPV6: u8 = 10;
+
+const SUBSYSTEM: u16 = 10;
+const BEGIN: u16 = 16;
+const END: u16 = 17;
+const NEW_TABLE: u16 = 0;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const NEW_SET: u16 = 9;
+const NEW_ELEMENT: u16 = 12;
+const DELETE_ELEMENT: u16 = 14;
+
+const APPEND: u16 = 0x800;
+
+const MAP: u32 = 8;
+
+/// For `nft` to read: names of devices are keys of this machine's byte order.
+const USER_DATA: [u8; 6] = {
+    let [a, b, c, d] = 1u32.to_ne_bytes();
+    [0, 4, a, b, c, d]
+};
+
+const TABLE: &str = "wharf";
+
+/// A set, or a map if it has data. Types are numbers that only `nft` reads, with their lengths.
+pub(super) struct Set<'a> {
+    pub(super) name: &'a str,
+    pub(super) number: u32,
+    pub(super) key: &'a [(u32, u32)],
+    pub(super) data: &'a [(u32, u32)],
+}
+
+/// What a chain is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Filter,
+    Nat,
+}
+
+/// A chain of the kernel's.
+pub(super) struct Chain<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: Kind,
+    pub(super) hook: u32,
+    pub(super) priority: i32,
+}
+
+/// An element of a set, or of a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) set: &'static str,
+    pub(super) key: Vec<u8>,
+    pub(super) data: Option<Vec<u8>>,
+}
+
+impl Element {
+    pub(super) fn of_set(set: &'static str, key: Vec<u8>) -> Self {
+        Self {
+            set,
+            key,
+            data: None,
+        }
+    }
+}
+
+/// A socket, and changes that wait to be made.
+pub(super) struct Nft {
+    socket: Socket,
+    batch: Batch,
+}
+
+impl Nft {
+    pub(super) fn open() -> Result<Self, Error> {
+        let socket = Socket::open(Some(NETFILTER))
+            .doing(|| "opening a netfilter socket (the kernel needs nf_tables)".to_owned())?;
+        Ok(Self {
+            socket,
+            batch: Batch::default(),
+        })
+    }
+
+    fn add(&mut self, kind: u16, flags: u16, attributes: &[Vec<u8>]) {
+        if self.batch.is_empty() {
+            self.border(BEGIN);
+        }
+        let mut body = vec![INET, 0, 0, 0];
+        body.extend(attributes.concat());
+        let first = self.socket.next_sequence();
+        self.batch
+            .add(SUBSYSTEM << 8 | kind, flags | ACK, first, &body);
+    }
+
+    fn border(&mut self, kind: u16) {
+        let [high, low] = SUBSYSTEM.to_be_bytes();
+        let first = self.socket.next_sequence();
+        self.batch.add(kind, 0, first, &[0, 0, high, low]);
+    }
+
+    /// Makes all changes or none.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.border(END);
+        let batch = std::mem::take(&mut self.batch);
+        match self.socket.send_transaction(batch) {
+            // A name that is missing is not a kernel that lacks something.
+            Err(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT) => Err(Errno::OPNOTSUPP),
+            sent => sent,
+        }
+        .doing(|| "changing the firewall's table inet wharf".to_owned())
+    }
+
+    pub(super) fn add_table(&mut self) {
+        self.add(NEW_TABLE, CREATE | EXCLUSIVE, &[text(1, TABLE)]);
+    }
+
+    pub(super) fn add_set(&mut self, set: &Set<'_>) {
+        let flags = if set.data.is_empty() { 0 } else { MAP };
+        let mut attributes = vec![
+            text(1, TABLE),
+            text(2, set.name),
+            big(3, flags),
+            big(4, kind_of(set.key)),
+            big(5, length_of(set.key)),
+            big(10, set.number),
+            attribute(13, &USER_DATA),
+        ];
+        if !set.data.is_empty() {
+            attributes.push(big(6, kind_of(set.data)));
+            attributes.push(big(7, length_of(set.data)));
+        }
+        self.add(NEW_SET, CREATE, &attributes);
+    }
+
+    pub(super) fn add_chain(&mut self, chain: &Chain<'_>) {
+        let hook = [big(1, chain.hook), big(2, chain.priority.cast_unsigned())].concat();
+        let kind = match chain.kind {
+            Kind::Filter => "filter",
+            Kind::Nat => "nat",
+        };
+        let attributes = [
+            text(1, TABLE),
+            text(3, chain.name),
+            nested(4, &hook),
+            text(7, kind),
+        ];
+        self.add(NEW_CHAIN, CREATE, &attributes);
+    }
+
+    pub(super) fn add_rule(&mut self, chain: &str, expressions: &[u8]) {
+        let attributes = [text(1, TABLE), text(2, chain), nested(4, expressions)];
+        self.add(NEW_RULE, CREATE | APPEND, &attributes);
+    }
+
+    pub(super) fn add_element(&mut self, element: &Element) {
+        // Of a map, one that says something else is an error; one that says the same is none.
+        self.add(NEW_ELEMENT, CREATE, &element_attributes(element));
+    }
+
+    pub(super) fn delete_element(&mut self, element: &Element) {
+        self.add(DELETE_ELEMENT, 0, &element_attributes(element));
+    }
+}
+
+fn element_attributes(element: &Element) -> [Vec<u8>; 3] {
+    let mut parts = nested(1, &attribute(1, &element.key));
+    if let Some(data) = &element.data {
+        parts.extend(nested(2, &attribute(1, data)));
+    }
+    let list = nested(3, &nested(1, &parts));
+    [text(1, TABLE), text(2, element.set), list]
+}
+
+/// Several types as one number.
+fn kind_of(types: &[(u32, u32)]) -> u32 {
+    types.iter().fold(0, |all, (kind, _)| all << 6 | kind)
+}
+
+fn length_of(types: &[(u32, u32)]) -> u32 {
+    types.iter().map(|(_, length)| length).sum()
+}
+
+/// An attribute.
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let attribute = DefaultNla::new(kind, value.to_vec());
+    let mut bytes = vec![0; attribute.buffer_len()];
+    attribute.emit(&mut bytes);
+    bytes
+}
+
+/// An attribute of attributes.
+pub(super) fn nested(kind: u16, attributes: &[u8]) -> Vec<u8> {
+    attribute(kind | NLA_F_NESTED, attributes)
+}
+
+/// A number, big end first as everywhere in nftables.
+pub(super) fn big(kind: u16, number: u32) -> Vec<u8> {
+    attribute(kind, &number.to_be_bytes())
+}
+
+/// A text.
+pub(super) fn text(kind: u16, text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.push(0);
+    attribute(kind, &bytes)
+}

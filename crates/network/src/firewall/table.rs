@@ -1,0 +1,185 @@
+//! The table: its sets, chains and rules, all there is to it whatever runs.
+//!
+//! ```text
+//! raw          from a network, or from outside to a port of 127.0.0.0/8 that is published: drop
+//! prerouting   to this machine, and published: send on
+//! output       the same for what the machine itself sends
+//! forward      inside one network: accept; from or into an internal one: drop; of a known
+//!              connection, or published: accept; into any other network: drop
+//! postrouting  out of a network into the world, back into a network through a published port, or
+//!              from 127.0.0.0/8 into one: masquerade
+//! ```
+
+use super::expression::{
+    Verdict, WORD, Way, decide, destination, device, device_in, device_not_in, is_from_nowhere,
+    is_from_outside, is_in, is_ip, is_loopback, is_of_connection, is_published, is_to_host, map,
+    masquerade, port, send_on,
+};
+use super::nft::{Chain, Kind, Nft, Set};
+
+/// The bridges.
+pub(super) const BRIDGES: &str = "bridges";
+/// Those whose members may reach each other, each twice.
+pub(super) const PAIRS: &str = "pairs";
+/// Those that nothing leads out of.
+pub(super) const INTERNAL: &str = "internal";
+/// Those that hide behind the machine's own address.
+pub(super) const MASQUERADED: &str = "masqueraded";
+/// Published ports, on all addresses and on one, by family.
+pub(super) const ANY4: &str = "any4";
+pub(super) const ON4: &str = "on4";
+pub(super) const ANY6: &str = "any6";
+pub(super) const ON6: &str = "on6";
+
+const IFNAME: (u32, u32) = (41, 16);
+const ADDRESS4: (u32, u32) = (7, 4);
+const ADDRESS6: (u32, u32) = (8, 16);
+const PROTOCOL: (u32, u32) = (12, 4);
+const SERVICE: (u32, u32) = (13, 4);
+
+/// Adds everything to the batch.
+pub(super) fn make(nft: &mut Nft) {
+    nft.add_table();
+    let sets = [
+        (BRIDGES, &[IFNAME][..], &[][..]),
+        (PAIRS, &[IFNAME, IFNAME], &[]),
+        (INTERNAL, &[IFNAME], &[]),
+        (MASQUERADED, &[IFNAME], &[]),
+        (ANY4, &[PROTOCOL, SERVICE], &[ADDRESS4, SERVICE]),
+        (ON4, &[ADDRESS4, PROTOCOL, SERVICE], &[ADDRESS4, SERVICE]),
+        (ANY6, &[PROTOCOL, SERVICE], &[ADDRESS6, SERVICE]),
+        (ON6, &[ADDRESS6, PROTOCOL, SERVICE], &[ADDRESS6, SERVICE]),
+    ];
+    for (number, (name, key, data)) in (1..).zip(sets) {
+        nft.add_set(&Set {
+            name,
+            number,
+            key,
+            data,
+        });
+    }
+    let chains = [
+        ("raw", Kind::Filter, 0, -300),
+        ("prerouting", Kind::Nat, 0, -100),
+        ("forward", Kind::Filter, 2, 0),
+        ("output", Kind::Nat, 3, -100),
+        ("postrouting", Kind::Nat, 4, 100),
+    ];
+    for (name, kind, hook, priority) in chains {
+        nft.add_chain(&Chain {
+            name,
+            kind,
+            hook,
+            priority,
+        });
+    }
+    for (chain, rules) in [
+        ("raw", raw()),
+        ("prerouting", to_ports()),
+        ("forward", forward()),
+        ("output", to_ports()),
+        ("postrouting", postrouting()),
+    ] {
+        rules
+            .iter()
+            .for_each(|rule| nft.add_rule(chain, &rule.concat()));
+    }
+}
+
+type Rule = Vec<Vec<u8>>;
+
+/// `route_localnet`, which lets the machine reach published ports by 127.0.0.1, must not let others
+/// reach what listens there.
+fn raw() -> Vec<Rule> {
+    let drop = || decide(Verdict::Drop);
+    vec![
+        vec![
+            device_in(Way::In, BRIDGES),
+            is_ip(true),
+            is_loopback(true),
+            drop(),
+        ],
+        vec![
+            is_from_outside(),
+            is_ip(true),
+            is_loopback(true),
+            destination(true, WORD),
+            port(WORD + 1),
+            map(ON4, WORD, WORD + 4),
+            drop(),
+        ],
+    ]
+}
+
+fn to_ports() -> Vec<Rule> {
+    let (any, on) = (
+        |v4| if v4 { ANY4 } else { ANY6 },
+        |v4| if v4 { ON4 } else { ON6 },
+    );
+    let mut rules = Vec::new();
+    for v4 in [true, false] {
+        let words = if v4 { 1 } else { 4 };
+        let send_on = || send_on(v4, WORD, WORD + words);
+        rules.push(vec![
+            is_ip(v4),
+            is_to_host(),
+            destination(v4, WORD),
+            port(WORD + words),
+            map(on(v4), WORD, WORD),
+            send_on(),
+        ]);
+        rules.push(vec![
+            is_ip(v4),
+            is_to_host(),
+            port(WORD),
+            map(any(v4), WORD, WORD),
+            send_on(),
+        ]);
+    }
+    rules
+}
+
+fn forward() -> Vec<Rule> {
+    let both = [device(Way::In, WORD), device(Way::Out, WORD + 4)].concat();
+    vec![
+        vec![both, is_in(PAIRS, WORD), decide(Verdict::Accept)],
+        vec![device_in(Way::In, INTERNAL), decide(Verdict::Drop)],
+        vec![device_in(Way::Out, INTERNAL), decide(Verdict::Drop)],
+        vec![is_of_connection(), decide(Verdict::Accept)],
+        vec![
+            device_in(Way::Out, BRIDGES),
+            is_published(),
+            decide(Verdict::Accept),
+        ],
+        vec![device_in(Way::Out, BRIDGES), decide(Verdict::Drop)],
+    ]
+}
+
+fn postrouting() -> Vec<Rule> {
+    vec![
+        vec![
+            device_in(Way::In, MASQUERADED),
+            device_not_in(Way::Out, BRIDGES),
+            masquerade(),
+        ],
+        vec![
+            device_in(Way::In, BRIDGES),
+            device_in(Way::Out, BRIDGES),
+            is_published(),
+            masquerade(),
+        ],
+        // Where bridges obey the IP firewall, such a packet may never have left its bridge.
+        vec![
+            is_from_nowhere(),
+            device_in(Way::Out, BRIDGES),
+            is_published(),
+            masquerade(),
+        ],
+        vec![
+            device_in(Way::Out, BRIDGES),
+            is_ip(true),
+            is_loopback(false),
+            masquerade(),
+        ],
+    ]
+}

@@ -1,0 +1,157 @@
+//! What the firewall lets pass and what not, from everywhere to everywhere.
+
+use super::machine::{Machine, address, greeter, hears, is_shut, reaches, sleeper};
+
+#[test]
+fn a_network_leads_out_in_the_machines_name_unless_it_is_internal() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    wharf.ok(&["network", "create", "--ipv6", "open"]);
+    wharf.ok(&["network", "create", "--internal", "closed"]);
+    sleeper(&wharf, "open", &["--network", "open"]);
+    sleeper(&wharf, "closed", &["--network", "closed"]);
+    // Nobody outside knows a way back to the container's own address.
+    assert!(reaches(&wharf, "open", "192.0.2.2"));
+    assert!(reaches(&wharf, "open", "2001:db8::2"));
+    assert!(is_shut(&wharf, "closed", "192.0.2.2"));
+}
+
+#[test]
+fn nobody_gets_past_the_published_ports_by_routing() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    wharf.ok(&["network", "create", "--subnet", "10.20.0.0/24", "web"]);
+    wharf.ok(&["network", "create", "--subnet", "10.30.0.0/24", "other"]);
+    greeter(
+        &wharf,
+        "web",
+        &[
+            "--network",
+            "web",
+            "-p",
+            "8080:80",
+            "-p",
+            "127.0.0.1:9000:80",
+        ],
+    );
+    sleeper(&wharf, "other", &["--network", "other"]);
+    outside.ok("ip", &["route", "add", "10.20.0.0/24", "via", "192.0.2.1"]);
+    assert_eq!(outside.hears("192.0.2.1", "8080"), "hello\n");
+    assert!(outside.is_shut("10.20.0.2", "80"));
+    assert!(
+        outside
+            .run("busybox", &["ping", "-c2", "-W2", "10.20.0.2"])
+            .code
+            == 1
+    );
+    // One network from another: through the published port alone.
+    assert_eq!(hears(&wharf, "other", "10.30.0.1", "8080"), "hello\n");
+    assert!(is_shut(&wharf, "other", "10.20.0.2"));
+    // A port of 127.0.0.1 is no port of the machine's neighbours, whatever they send.
+    assert_eq!(machine.hears("127.0.0.1", "9000"), "hello\n");
+    assert!(outside.is_shut("192.0.2.1", "9000"));
+    outside.ok("ip", &["link", "set", "lo", "down"]);
+    outside.ok(
+        "sh",
+        &["-c", "echo 1 >/proc/sys/net/ipv4/conf/wire/route_localnet"],
+    );
+    outside.ok(
+        "ip",
+        &[
+            "route",
+            "add",
+            "127.0.0.1/32",
+            "via",
+            "192.0.2.1",
+            "src",
+            "192.0.2.2",
+        ],
+    );
+    assert!(outside.is_shut("127.0.0.1", "9000"));
+}
+
+#[test]
+fn what_the_machines_own_rules_drop_stays_dropped() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    greeter(&wharf, "web", &["-p", "8080:80"]);
+    assert_eq!(outside.hears("192.0.2.1", "8080"), "hello\n");
+    let rules = "table inet own {
+        chain forward { type filter hook forward priority 10; policy drop; iifname \"nothing\" accept; }
+    }";
+    machine.ok("nft", &[rules]);
+    assert!(outside.is_shut("192.0.2.1", "8080"));
+    assert!(is_shut(&wharf, "web", "192.0.2.2"));
+    // By what the caller asked for, not by what it became.
+    machine.ok(
+        "nft",
+        &["add rule inet own forward meta l4proto tcp ct original proto-dst 8080 accept"],
+    );
+    machine.ok(
+        "nft",
+        &["add rule inet own forward ct state established accept"],
+    );
+    assert_eq!(outside.hears("192.0.2.1", "8080"), "hello\n");
+}
+
+#[test]
+fn a_flushed_table_is_made_again_by_the_next_start() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    greeter(&wharf, "web", &["-p", "8080:80"]);
+    machine.ok("nft", &["add", "table", "inet", "own"]);
+    machine.ok("nft", &["flush", "ruleset"]);
+    assert!(outside.is_shut("192.0.2.1", "8080"));
+    sleeper(&wharf, "any", &["--network", "bridge"]);
+    assert_eq!(outside.hears("192.0.2.1", "8080"), "hello\n");
+    assert!(reaches(&wharf, "any", "192.0.2.2"));
+    let web = address(&wharf, "web", "bridge", "IPAddress");
+    assert!(reaches(&wharf, "any", &web));
+}
+
+#[test]
+fn nothing_of_a_container_or_a_network_stays_in_the_table() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    wharf.ok(&["network", "create", "--ipv6", "web"]);
+    wharf.ok(&[
+        "run",
+        "--rm",
+        "--network",
+        "web",
+        "-p",
+        "8080:80",
+        "-p",
+        "127.0.0.1:53:53/udp",
+        "host",
+        "true",
+    ]);
+    wharf.ok(&[
+        "run",
+        "--rm",
+        "--network",
+        "web",
+        "-p",
+        "8080:80",
+        "host",
+        "true",
+    ]);
+    wharf.ok(&["ps", "-aq"]);
+    wharf.ok(&["network", "rm", "web"]);
+    let table = machine.ok("nft", &["list", "table", "inet", "wharf"]);
+    assert!(!table.contains("elements"), "{table}");
+}
