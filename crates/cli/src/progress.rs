@@ -46,6 +46,8 @@ fn words(state: LayerState) -> Option<&'static str> {
         LayerState::Downloading(0) => "Pulling fs layer",
         LayerState::Downloading(_) => "Resuming download",
         LayerState::Unpacking => "Extracting",
+        LayerState::Compressing => "Compressing",
+        LayerState::Compressed => "Compressed",
         LayerState::Uploading => "Preparing",
         LayerState::Exists => "Already exists",
         LayerState::Mounted => "Mounted",
@@ -132,10 +134,17 @@ impl Progress for Bars {
                         bar.set_style(style(MOVING));
                         bar.set_message("Pushing");
                     }
+                    LayerState::Compressing => {
+                        bar.set_style(style(MOVING));
+                        bar.set_message("Compressing");
+                    }
                     LayerState::Waiting | LayerState::Unpacking => {
                         bar.set_message(words(*state).unwrap_or_default());
                     }
-                    LayerState::Exists | LayerState::Mounted | LayerState::Complete => {
+                    LayerState::Exists
+                    | LayerState::Mounted
+                    | LayerState::Compressed
+                    | LayerState::Complete => {
                         bar.set_style(style(WAITING));
                         bar.finish_with_message(words(*state).unwrap_or_default());
                     }

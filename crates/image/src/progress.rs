@@ -22,6 +22,10 @@ pub enum LayerState {
     Downloading(u64),
     /// It is here, compressed, and is unpacked.
     Unpacking,
+    /// It is made ready to go.
+    Compressing,
+    /// It is ready to go, under another digest.
+    Compressed,
     /// It goes.
     Uploading,
     /// Nothing was to be done.

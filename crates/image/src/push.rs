@@ -2,7 +2,7 @@
 //! image is that of the registry from then on, with the same digest here and there.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use spec::image::{
@@ -199,9 +199,14 @@ impl Images {
             return Ok(old);
         }
         let plain: Vec<Descriptor> = manifest.layers.iter().filter(is_plain).cloned().collect();
+        let sizes = plain
+            .iter()
+            .map(|layer| Ok((layer.digest.parse()?, layer.size)));
+        let sizes: Vec<(Digest, u64)> = sizes.collect::<Result<_, Error>>()?;
+        tools.progress.tell(&Event::Layers(&sizes));
         let made = std::sync::Mutex::new(std::collections::BTreeMap::new());
         for_each(tools.workers, LAYERS_AT_ONCE, &plain, |layer| {
-            let new = self.compress(layer, compression, lease.path())?;
+            let new = self.compress(layer, compression, lease.path(), tools)?;
             let mut made = made
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -235,11 +240,18 @@ impl Images {
         layer: &Descriptor,
         compression: Compression,
         directory: &Path,
+        tools: Tools<'_>,
     ) -> Result<Descriptor, Error> {
         let digest: Digest = layer.digest.parse()?;
+        let state = |state| tools.progress.tell(&Event::Layer(&digest, state));
+        state(LayerState::Compressing);
         let from = self.blob(&digest);
         let to = directory.join(format!("blob-{}", digest.hex()));
         let source = File::open(&from).map_err(Error::io("opening", &from))?;
+        let source = Told {
+            source,
+            tell: |count| tools.progress.tell(&Event::Bytes(&digest, count)),
+        };
         let mut source = BufReader::with_capacity(1 << 17, source);
         let file = File::create(&to).map_err(Error::io("making", &to))?;
         let mut out = Hashing::new(BufWriter::with_capacity(1 << 17, file));
@@ -261,15 +273,16 @@ impl Images {
             }
         };
         out.flush().map_err(failed())?;
-        let (out, digest, size) = out.finish();
+        let (out, compressed, size) = out.finish();
         // The form that is not compressed goes when this one is there.
         let file = out.into_inner().map_err(io::IntoInnerError::into_error);
         file.and_then(|file| file.sync_data()).map_err(failed())?;
-        let place = self.blob(&digest);
+        let place = self.blob(&compressed);
         rustix::fs::rename(&to, &place).map_err(Error::errno("naming", &place))?;
+        state(LayerState::Compressed);
         Ok(Descriptor {
             media_type: media_type.to_owned(),
-            digest: digest.to_string(),
+            digest: compressed.to_string(),
             size,
             ..layer.clone()
         })
@@ -294,5 +307,19 @@ impl Images {
         let mut index = self.read_index()?;
         index.manifests.retain(|entry| entry.digest != old);
         store.write_index(&index)
+    }
+}
+
+/// A file that says how much of it is read.
+struct Told<F> {
+    source: File,
+    tell: F,
+}
+
+impl<F: Fn(u64)> Read for Told<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        (self.tell)(count as u64);
+        Ok(count)
     }
 }

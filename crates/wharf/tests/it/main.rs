@@ -11,6 +11,7 @@ mod archives;
 mod bad_input;
 mod bad_registry;
 mod bundle;
+mod certificates;
 mod check;
 mod config;
 mod cp;

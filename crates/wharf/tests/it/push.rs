@@ -54,6 +54,9 @@ fn what_is_pushed_is_there_for_others_and_comes_back_the_same() {
             .nth(2)
             .unwrap()
             .to_owned();
+        let is_compressed = pushed.contains(": Compressed\n");
+        let is_wanted = matches!(codec, Codec::Plain) && flag != "none";
+        assert_eq!(is_compressed, is_wanted, "{pushed}");
         let there = manifest(&registry, "x:1");
         let kind = there["layers"][0]["mediaType"].as_str().unwrap();
         assert!(kind.ends_with(media_type), "{kind}");
