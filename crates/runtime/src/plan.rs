@@ -297,6 +297,7 @@ fn root_bind(config: &Config, bundle: &Path, found: Option<PathBuf>) -> Result<M
         destination: "/".into(),
         source: Source::Bind {
             path,
+            below: None,
             recursive: true,
         },
         options: Options::default(),

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags as Attr, MountPropagationFlags as Propagation,
@@ -64,8 +64,18 @@ impl Mount {
         };
         match &self.source {
             Source::Overlay(overlay) => overlay.mount(self.options.attributes.set, mapped),
-            Source::Bind { path, recursive } => {
-                let clone = clone_tree(CWD, path, *recursive)?;
+            Source::Bind {
+                path,
+                below,
+                recursive,
+            } => {
+                let clone = match below {
+                    None => clone_tree(CWD, path, *recursive)?,
+                    Some(root) => {
+                        let source = open_below(root, path)?;
+                        clone_tree(&source, Path::new(""), *recursive)?
+                    }
+                };
                 if matches!(maker, Maker::Parent(_)) {
                     self.part_from_host(clone.as_fd())?;
                 }
@@ -293,6 +303,15 @@ impl Mount {
             )
         })
     }
+}
+
+/// Opens `path`, which lies below `root`, without leaving that by any link.
+fn open_below(root: &Path, path: &Path) -> Result<OwnedFd, Fault> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    rustix::fs::open(root, flags | OFlags::DIRECTORY, Mode::empty())
+        .and_then(|root| sys::path::open_in_root(root.as_fd(), inside, flags))
+        .doing(|| format!("opening the mount source {} in the root", path.display()))
 }
 
 fn clone_tree(directory: impl AsFd, path: &Path, recursive: bool) -> Result<OwnedFd, Fault> {

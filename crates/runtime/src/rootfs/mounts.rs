@@ -28,8 +28,13 @@ pub(crate) struct Mount {
 pub(crate) enum Source {
     /// A new instance of a file system.
     FileSystem { kind: String, device: PathBuf },
-    /// A file or directory of the host.
-    Bind { path: PathBuf, recursive: bool },
+    /// A file or directory of the host. One that lies in `below`, the container's root as it is
+    /// before any mount, is opened so that no link there leads out of it.
+    Bind {
+        path: PathBuf,
+        below: Option<PathBuf>,
+        recursive: bool,
+    },
     /// A file or directory of the container's root as it is by then.
     Inside { path: PathBuf, recursive: bool },
     /// Layers.
@@ -81,7 +86,7 @@ impl Mount {
             ("bind", _) | (_, Some(_)) => {
                 let path = entry.source.as_ref();
                 let path = path.ok_or_else(|| invalid("a bind mount needs a source"))?;
-                bind(path, options.bind.unwrap_or(true), around)
+                bind(path, &options, id_map(entry, &options).is_some(), around)
             }
             ("overlay", None) => {
                 Source::Overlay(Overlay::parse(&options.data).map_err(|why| invalid(&why))?)
@@ -102,11 +107,6 @@ impl Mount {
         match (&source, &idmap) {
             (Source::Bind { .. }, _) | (_, None) => {}
             (Source::Overlay(_), Some(map)) if map.own.is_none() => {}
-            (Source::Inside { .. }, Some(_)) => {
-                return Err(invalid(
-                    "what comes from the root itself cannot be id-mapped",
-                ));
-            }
             _ => return Err(invalid("only a bind mount can be id-mapped")),
         }
         if let Some(label) = around.label.filter(|_| LABELLED.contains(&kind)) {
@@ -175,15 +175,23 @@ impl Mount {
     }
 }
 
-fn bind(path: &Path, recursive: bool, around: Surroundings<'_>) -> Source {
+/// What is id-mapped is so by the host, which cannot see the mounts in the container's root.
+fn bind(path: &Path, options: &Options, is_mapped: bool, around: Surroundings<'_>) -> Source {
+    let recursive = options.bind.unwrap_or(true);
     let path = clean(&around.bundle.join(path));
-    let inside = around.rootfs.and_then(|root| path.strip_prefix(root).ok());
+    let inside = around
+        .rootfs
+        .and_then(|root| Some((root, path.strip_prefix(root).ok()?)));
     match inside {
-        Some(inside) => Source::Inside {
+        Some((_, inside)) if !is_mapped => Source::Inside {
             path: Path::new("/").join(inside),
             recursive,
         },
-        None => Source::Bind { path, recursive },
+        _ => Source::Bind {
+            below: inside.map(|(root, _)| root.to_owned()),
+            path,
+            recursive,
+        },
     }
 }
 
@@ -251,7 +259,7 @@ mod tests {
         let mount = resolve(&entry("none", "data", &["rbind"])).unwrap();
         assert_eq!(mount.destination, Path::new("/y"));
         let path = PathBuf::from("/b/data");
-        assert!(matches!(mount.source, Source::Bind { path: p, recursive: true } if p == path));
+        assert!(matches!(mount.source, Source::Bind { path: p, recursive: true, .. } if p == path));
         assert!(resolve(&entry("none", "data", &[])).is_err());
     }
 

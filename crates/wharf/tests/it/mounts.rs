@@ -264,6 +264,32 @@ fn a_mount_shows_the_ids_of_its_own_map() {
     assert_eq!((new.uid(), new.gid()), (0, 1));
 }
 
+/// A source in the container's own root, where the image may have put a link.
+#[test]
+fn what_comes_from_the_root_can_be_mapped_and_does_not_lead_out() {
+    if !is_root() {
+        return;
+    }
+    let mount = |source: &str| {
+        let mut mount = mapped(&["bind"], (0, 5000));
+        mount["source"] = json!(source);
+        mount
+    };
+    let made = bundle("stat -c %u:%g /data/file", &[mount("rootfs/own")]);
+    directory(&made, "rootfs/own", "file");
+    chown(made.path("rootfs/own/file"), Some(3), Some(4)).unwrap();
+    assert_eq!(made.output(), "5003:5004");
+    made.assert_nothing_left();
+    let led = bundle("cat /data", &[mount("rootfs/link/secret")]);
+    let outside = led.path("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("secret"), "the host's").unwrap();
+    symlink(&outside, led.path("rootfs/link")).unwrap();
+    let message = led.fails(&["run", "box"]);
+    assert!(message.contains("opening the mount source"), "{message}");
+    led.assert_nothing_left();
+}
+
 #[test]
 fn in_a_user_namespace_a_map_is_the_container_s_or_the_mount_s() {
     if !is_root() {
