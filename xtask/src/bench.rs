@@ -9,6 +9,7 @@ mod daemon;
 mod dockerd;
 mod engines;
 mod floor;
+mod life;
 mod machine;
 mod memory;
 mod pull;
@@ -68,6 +69,10 @@ fn measure(stage: &Stage, options: &Options, view: View, is_first: bool, report:
         report.add(memory::of_idle_containers(stage));
         report.add(memory::of_create(stage));
     }
+    if options.wants(life::NAME) && is_first {
+        println!("measuring {}", life::NAME);
+        report.add(life::of_a_thousand(stage));
+    }
     if options.wants(pull::NAME) && is_first {
         println!("measuring {}", pull::NAME);
         pull::tables(stage, options.runs)
@@ -116,7 +121,9 @@ fn peer(word: Option<&String>) -> Result<(String, PathBuf), String> {
 
 fn known_case(word: Option<&String>) -> Result<String, String> {
     let names = cases::CASES.iter().map(|case| case.name);
-    let names: Vec<&str> = names.chain([memory::NAME, pull::NAME]).collect();
+    let names: Vec<&str> = names
+        .chain([memory::NAME, life::NAME, pull::NAME])
+        .collect();
     match word {
         Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
         _ => Err(format!("--case takes one of {}", names.join(", "))),

@@ -20,7 +20,8 @@ pub(crate) fn program(package: &str) -> Result<PathBuf, String> {
     built(&["build", "--package", package], package)
 }
 
-fn built(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
+/// Runs Cargo; gives back the program that it built.
+pub(crate) fn built(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
     let messages = cargo(arguments)?;
     let mut executables = messages.iter().filter_map(|m| m["executable"].as_str());
     let program = executables.next_back().map(PathBuf::from);
@@ -31,8 +32,9 @@ fn built(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
 pub(crate) fn cargo(arguments: &[&str]) -> Result<Vec<Value>, String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(program)
-        .args(arguments)
+        .args(arguments.get(..1).unwrap_or_default())
         .arg("--message-format=json-render-diagnostics")
+        .args(arguments.get(1..).unwrap_or_default())
         .current_dir(workspace::root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

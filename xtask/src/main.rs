@@ -4,6 +4,7 @@
 mod bench;
 mod cargo;
 mod fuzz;
+mod order;
 mod packages;
 mod test;
 mod tidy;
@@ -24,6 +25,8 @@ usage: cargo xtask <task>
                       measure wharf against the floor and against the engines that are installed;
                       --peer takes a program in place of the installed one (crun=/opt/crun);
                       --write puts the tables into docs/performance.md
+  order               find what short-lived commands execute of the program, for the linker to put
+                      side by side; before a release, since it takes some minutes
   vm COMMAND [ARG...] boot a small machine with cgroup v2 and systemd, and run a command in it as
                       root, with wharf in its PATH
   vm --test [FILTER]  run in that machine the tests that belong there
@@ -37,7 +40,9 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(rest),
         Some("tidy") => tidy::run(rest),
         Some("bench") => bench::run(rest),
+        Some("order") => order::run(rest),
         Some("vm") => vm::run(rest),
+        Some(order::TRACE) => order::trace(rest),
         Some(test::SUPERVISE) => test::supervise(rest),
         Some(vm::START) => vm::start(),
         Some(vm::AGENT) => vm::agent(),

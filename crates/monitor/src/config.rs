@@ -17,8 +17,9 @@ pub struct Config {
     pub root: PathBuf,
     /// The OCI bundle: the directory with `config.json`.
     pub bundle: PathBuf,
-    /// Where compiled filters are kept.
-    pub filters: PathBuf,
+    /// Where compiled filters are kept; monitors of an earlier version knew nothing of it.
+    #[serde(default)]
+    pub filters: Option<PathBuf>,
     /// Whether the container is removed at its end.
     #[serde(default)]
     pub removes: bool,

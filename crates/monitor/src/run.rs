@@ -193,7 +193,7 @@ fn begin(
         pidfd_socket: None,
         console_socket: None,
         cgroup_manager: &config.cgroup_manager,
-        filters: Some(&config.filters),
+        filters: config.filters.as_deref(),
         furnisher,
         notify: false,
         trace: runtime::Trace::default(),

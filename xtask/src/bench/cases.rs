@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::engines::{self, Engine};
 use super::floor;
+use super::life;
 use super::report::Table;
 use super::stage::Stage;
 use super::subject::{CommandLine, ID, Subject, Work, container_name};
@@ -67,6 +68,13 @@ const IN_A_ROW: Plan = Plan {
 const FEW: Plan = Plan {
     runs: 30,
     in_a_row: 3,
+    pause: Duration::ZERO,
+};
+
+/// What takes seconds.
+const HEAVY: Plan = Plan {
+    runs: 5,
+    in_a_row: 1,
     pause: Duration::ZERO,
 };
 
@@ -209,6 +217,70 @@ pub(super) const CASES: &[Case] = &[
         plan: IN_A_ROW,
         in_every_view: false,
         subjects: exec,
+        budgets: &[],
+    },
+    Case {
+        name: "run-detached",
+        title: "Engine: run -d",
+        about: "A container in the background, of a shell that waits; removed unmeasured.",
+        plan: FEW,
+        in_every_view: false,
+        subjects: life::run_detached,
+        budgets: &[],
+    },
+    Case {
+        name: "stop",
+        title: "Engine: stop",
+        about: "`stop` of a shell that ends when it is asked to.",
+        plan: FEW,
+        in_every_view: false,
+        subjects: life::stop,
+        budgets: &[],
+    },
+    Case {
+        name: "rm",
+        title: "Engine: rm -f",
+        about: "`rm --force` of a running container.",
+        plan: FEW,
+        in_every_view: false,
+        subjects: life::rm,
+        budgets: &[],
+    },
+    Case {
+        name: "ps",
+        title: "Engine: ps of a hundred containers",
+        about: "`ps` beside a hundred running containers of the same engine.",
+        plan: FEW,
+        in_every_view: false,
+        subjects: life::ps,
+        budgets: &[],
+    },
+    Case {
+        name: "logs",
+        title: "Engine: logs of 100 MB",
+        about: "`logs` of a container that wrote 100 MB in lines of 64 bytes, to /dev/null.",
+        plan: HEAVY,
+        in_every_view: false,
+        subjects: life::logs,
+        budgets: &[],
+    },
+    Case {
+        name: "log-throughput",
+        title: "Engine: a container that writes 1 GB",
+        about: "`run --rm` of a program that writes 1 GB in lines of 64 bytes, logged with a limit \
+                of 10 MiB a file, and attached to /dev/null.",
+        plan: HEAVY,
+        in_every_view: false,
+        subjects: life::log_throughput,
+        budgets: &[],
+    },
+    Case {
+        name: "cp",
+        title: "Engine: cp of 10,000 files",
+        about: "`cp` of a directory with 10,000 files of 1 KiB into a running container.",
+        plan: HEAVY,
+        in_every_view: false,
+        subjects: life::cp,
         budgets: &[],
     },
 ];

@@ -1,6 +1,7 @@
 //! The engines that are measured: how each is called for the same work, and which version is
 //! installed.
 
+use std::ffi::OsStr;
 use std::fs;
 
 use serde_json::Value;
@@ -85,6 +86,16 @@ impl Engine {
     pub(super) fn run(&self) -> CommandLine {
         let run = self.program.and(["run", "--network", "none"]);
         run.and(&self.run_options)
+    }
+
+    /// Any verb with its arguments.
+    pub(super) fn verb<W: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = W>) -> CommandLine {
+        self.program.and(words)
+    }
+
+    /// The image whose programs are run.
+    pub(super) fn image(&self) -> &'static str {
+        self.image
     }
 
     /// `run --rm` of `true` from the image.

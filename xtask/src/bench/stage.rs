@@ -66,7 +66,7 @@ impl Stage {
             fs::create_dir_all(root.join(name))?;
         }
         fs::copy(busybox, root.join("bin/busybox"))?;
-        for name in ["sh", "sleep", "true"] {
+        for name in ["head", "sh", "sleep", "true", "yes"] {
             symlink("busybox", root.join("bin").join(name))?;
         }
         // systemd-nspawn takes nothing else for the root of a system.

@@ -181,9 +181,14 @@ impl CommandLine {
 
     /// Runs what starts a container in the background.
     pub(super) fn start(&self, end: CommandLine) -> Result<Running, String> {
+        self.start_timed(end).map(|(running, _)| running)
+    }
+
+    /// The same with the time that it took.
+    pub(super) fn start_timed(&self, end: CommandLine) -> Result<(Running, Duration), String> {
         // Made first, so that half a container is removed too.
         let running = Running { end };
-        self.time().map(|_| running)
+        self.time().map(|time| (running, time))
     }
 
     /// Runs it once and takes what it prints, without the line's end.

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 /// Places where the engine keeps things by default; a test uses its own roots, never these.
 const OURS: &[&str] = &["/run/wharf", "/var/lib/wharf", "/run/netns"];
 
+/// Compiled filters are kept on purpose, until the next boot. Whoever runs wharf through Podman,
+/// containerd or Docker cannot name another place for them, so those of the tests go at the end.
+const KEPT: &str = "/run/wharf/filters";
+
 /// The machine's state before the tests.
 pub(super) struct Snapshot {
     cgroups: BTreeSet<PathBuf>,
@@ -38,6 +42,7 @@ impl Snapshot {
         let files = files()
             .into_iter()
             .filter(|path| !self.files.contains(path));
+        let files = files.filter(|path| !(path.starts_with(KEPT) && fs::remove_file(path).is_ok()));
         let files = files.map(|path| format!("file {}", path.display()));
         mounts.chain(cgroups).chain(files).collect()
     }

@@ -136,7 +136,7 @@ impl Engine {
         monitor::Config {
             id: record.id.clone(),
             root: self.paths.run_containers(),
-            filters: self.paths.filters(),
+            filters: Some(self.paths.filters()),
             bundle: directory.to_owned(),
             removes: config.auto_remove,
             cgroup_manager: self.cgroup_manager.clone(),
