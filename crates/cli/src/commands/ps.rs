@@ -213,7 +213,16 @@ pub(super) fn status(live: &Live) -> String {
         }
         (Status::Paused, _) => format!("{} (Paused)", up()),
         (Status::Exited, Some(exit)) => {
-            format!("Exited ({}) {}", exit.code, human::ago(&exit.finished_at))
+            let why = if exit.oom_killed {
+                " (out of memory)"
+            } else {
+                ""
+            };
+            format!(
+                "Exited ({}) {}{why}",
+                exit.code,
+                human::ago(&exit.finished_at)
+            )
         }
         (Status::Created | Status::Exited | Status::Restarting, _) => "Created".to_owned(),
     }

@@ -132,6 +132,7 @@ impl Engine {
             return Ok((0, String::new()));
         };
         let timeout = Duration::from_millis(health.timeout.unwrap_or(TIMEOUT));
+        let until = Instant::now() + timeout;
         let live = look(&self.paths, &record)?;
         live.status.require(Operation::Exec, &record.name)?;
         let pid = live.pid.unwrap_or_default();
@@ -142,11 +143,11 @@ impl Engine {
                 self.look_by_program(&record, &words, timeout)?
             }
             Some(HealthTest::Tcp(address)) => verdict(
-                enter_network(pid).and_then(|()| connect(address, timeout).map(drop)),
+                enter_network(pid).and_then(|()| connect(address, until).map(drop)),
                 "",
             ),
             Some(HealthTest::Http(address)) => {
-                match enter_network(pid).and_then(|()| get(address, timeout)) {
+                match enter_network(pid).and_then(|()| get(address, until)) {
                     Ok((status, line)) if (200..400).contains(&status) => (0, line),
                     Ok((_, line)) => (1, line),
                     Err(error) => (1, error.to_string()),
@@ -252,8 +253,17 @@ fn open_inside(pid: i32, path: &Path) -> Result<OwnedFd, Errno> {
     sys::path::open_in_root(root.as_fd(), path, OFlags::PATH)
 }
 
+/// What is left until then.
+fn left(until: Instant) -> std::io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    match left.is_zero() {
+        true => Err(std::io::ErrorKind::TimedOut.into()),
+        false => Ok(left),
+    }
+}
+
 /// Connects to `PORT` or `ADDRESS:PORT`.
-fn connect(address: &str, timeout: Duration) -> std::io::Result<TcpStream> {
+fn connect(address: &str, until: Instant) -> std::io::Result<TcpStream> {
     let address = match address.parse::<u16>() {
         Ok(port) => format!("127.0.0.1:{port}"),
         Err(_) => address.to_owned(),
@@ -261,7 +271,7 @@ fn connect(address: &str, timeout: Duration) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::from(std::io::ErrorKind::InvalidInput);
     let resolved: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
     for address in resolved {
-        match TcpStream::connect_timeout(&address, timeout) {
+        match TcpStream::connect_timeout(&address, left(until)?) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -271,18 +281,12 @@ fn connect(address: &str, timeout: Duration) -> std::io::Result<TcpStream> {
 
 /// Asks for `[http://]HOST[:PORT][/PATH]`, `PORT/PATH` or `/PATH`; gives back the status and its
 /// line.
-fn get(address: &str, timeout: Duration) -> std::io::Result<(u16, String)> {
+fn get(address: &str, until: Instant) -> std::io::Result<(u16, String)> {
     let rest = address.strip_prefix("http://").unwrap_or(address);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let target = match (host, host.parse::<u16>()) {
-        ("", _) => "127.0.0.1:80".to_owned(),
-        (_, Ok(port)) => format!("127.0.0.1:{port}"),
-        _ if host.contains(':') => host.to_owned(),
-        _ => format!("{host}:80"),
-    };
-    let mut stream = connect(&target, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    stream.set_write_timeout(Some(timeout))?;
+    let target = target(host);
+    let mut stream = connect(&target, until)?;
+    stream.set_write_timeout(Some(left(until)?))?;
     let request = format!(
         "GET /{path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: wharf\r\nConnection: close\r\n\r\n"
     );
@@ -290,6 +294,8 @@ fn get(address: &str, timeout: Duration) -> std::io::Result<(u16, String)> {
     let mut answer = Vec::new();
     let mut block = [0; 512];
     while !answer.contains(&b'\n') && answer.len() < 4096 {
+        // Of all of the look, however little comes at a time.
+        stream.set_read_timeout(Some(left(until)?))?;
         match stream.read(&mut block)? {
             0 => break,
             length => answer.extend_from_slice(&block[..length]),
@@ -302,14 +308,91 @@ fn get(address: &str, timeout: Duration) -> std::io::Result<(u16, String)> {
         .unwrap_or_default()
         .trim_end()
         .to_owned();
-    let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let mut words = line.split(' ');
+    let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/"));
+    let status = words.next().filter(|_| is_http);
+    let status = status.and_then(|word| word.parse().ok());
     let wrong = || std::io::Error::other(format!("{target} does not speak HTTP"));
     Ok((status.ok_or_else(wrong)?, line))
 }
 
+/// Address and port of `HOST[:PORT]`, `PORT` or nothing.
+fn target(host: &str) -> String {
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match host.parse::<u16>() {
+        _ if host.is_empty() => "127.0.0.1:80".to_owned(),
+        Ok(port) => format!("127.0.0.1:{port}"),
+        Err(_) if has_port => host.to_owned(),
+        Err(_) => format!("{host}:80"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn a_target_has_a_host_and_a_port() {
+        for (host, expected) in [
+            ("", "127.0.0.1:80"),
+            ("8000", "127.0.0.1:8000"),
+            ("[::1]", "[::1]:80"),
+            ("[::1]:8000", "[::1]:8000"),
+            ("box:8000", "box:8000"),
+            ("box", "box:80"),
+        ] {
+            assert_eq!(target(host), expected);
+        }
+    }
+
+    /// Serves one connection by `serve`, and asks for it with half a second of patience.
+    fn answer_of(serve: impl FnOnce(TcpStream) + Send) -> std::io::Result<(u16, String)> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::scope(|scope| {
+            scope.spawn(move || serve(listener.accept().unwrap().0));
+            get(&address, Instant::now() + Duration::from_millis(500))
+        })
+    }
+
+    #[test]
+    fn an_answer_may_come_in_pieces_and_must_be_of_http() {
+        let (status, line) = answer_of(|mut stream| {
+            for piece in [&b"HTT"[..], b"P/1.0 2", b"04 Fine\r\n"] {
+                stream.write_all(piece).unwrap();
+            }
+        })
+        .unwrap();
+        assert_eq!((status, line.as_str()), (204, "HTTP/1.0 204 Fine"));
+        let other = answer_of(|mut stream| stream.write_all(b"SSH-2.0 204 x\n").unwrap());
+        assert!(other.unwrap_err().to_string().contains("not speak HTTP"));
+    }
+
+    /// One byte at a time would be within the patience for each for ever.
+    #[test]
+    fn a_look_ends_in_time_however_little_comes() {
+        let end = answer_of(|mut stream| {
+            stream
+                .set_read_timeout(Some(Duration::from_millis(50)))
+                .unwrap();
+            // Waiting for more of the request paces it; the asker hangs up in the end.
+            while stream.write_all(b"x").is_ok() {
+                let _ = stream.read(&mut [0; 1024]);
+            }
+        });
+        let kind = end.unwrap_err().kind();
+        assert!(
+            matches!(
+                kind,
+                std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
+            ),
+            "{kind}"
+        );
+    }
 
     #[test]
     fn the_users_words_go_before_the_images() {

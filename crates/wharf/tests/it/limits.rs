@@ -16,6 +16,8 @@ fn a_program_beyond_its_memory_is_killed_and_the_record_says_why() {
     };
     assert_eq!(run("small", "16m"), 137);
     assert_eq!(wharf.inspect("small", "/State/OOMKilled"), true);
+    let list = wharf.ok(&["ps", "-a", "--filter", "name=small"]);
+    assert!(list.contains(" ago (out of memory) "), "{list}");
     assert_eq!(run("large", "150m"), 0);
     assert_eq!(wharf.inspect("large", "/State/OOMKilled"), false);
 }
