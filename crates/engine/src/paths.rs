@@ -4,7 +4,7 @@
 //! data root  containers/<id>/{record.json,exit.json,container.log,layer/}  names/<name>  networks/<name>.json
 //!            images/
 //! run root   containers/<id>/{lock,record.json,config.json,state.json,monitor.json,attach.sock}
-//!            ids/<n>  networks/<id>/<address>  boot  events.jsonl
+//!            ids/<n>  networks/<id>/<address>  firewall.lock  boot  events.jsonl
 //! ```
 
 use std::path::PathBuf;
@@ -76,6 +76,11 @@ impl Paths {
     /// The leases of the network with this id.
     pub(crate) fn leases(&self, id: &str) -> PathBuf {
         self.run.join("networks").join(id)
+    }
+
+    /// Held by whoever makes the firewall's table anew, or takes something out of it.
+    pub(crate) fn firewall_lock(&self) -> PathBuf {
+        self.run.join("firewall.lock")
     }
 
     /// The volumes.

@@ -29,6 +29,7 @@ impl Engine {
         let last = std::fs::read_to_string(engine.paths.boot()).unwrap_or_default();
         if last == boot {
             engine.sweep(Sweep::Some);
+            engine.mend_firewall();
         } else {
             engine.make_directories()?;
             engine.image_store().recover()?;

@@ -10,6 +10,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::error::Error;
+use crate::netlink::Route;
 
 /// Gives a device an address. One of IPv6 is used at once: nobody else has it.
 pub(crate) fn add(index: u32, net: IpNet) -> RouteNetlinkMessage {
@@ -52,6 +53,25 @@ pub(crate) fn default_route(index: u32, gateway: IpAddr) -> RouteNetlinkMessage 
         RouteAttribute::Oif(index),
     ];
     RouteNetlinkMessage::NewRoute(message)
+}
+
+/// The addresses of this machine; none when the kernel does not say.
+pub(crate) fn own() -> Vec<IpAddr> {
+    let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    let answers = Route::open()
+        .ok()
+        .and_then(|mut route| route.dump(&all).ok());
+    let of_answer = |answer: RouteNetlinkMessage| match answer {
+        RouteNetlinkMessage::NewAddress(address) => address.attributes,
+        _ => Vec::new(),
+    };
+    let attributes = answers.into_iter().flatten().flat_map(of_answer);
+    attributes
+        .filter_map(|attribute| match attribute {
+            AddressAttribute::Local(address) | AddressAttribute::Address(address) => Some(address),
+            _ => None,
+        })
+        .collect()
 }
 
 fn family(address: IpAddr) -> AddressFamily {

@@ -91,6 +91,12 @@ pub fn remove_bridge(bridge: &str) -> Result<(), Error> {
     }
 }
 
+/// Whether a network's bridge is there.
+pub fn has_bridge(network: &Network) -> bool {
+    let found = Route::open().and_then(|mut route| route.link(&network.bridge));
+    found.is_ok_and(|link| link.is_some())
+}
+
 /// Keeps a device from giving itself an address.
 pub(crate) fn no_link_local() -> LinkAttribute {
     let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);

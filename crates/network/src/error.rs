@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use crate::ports::Port;
+
 /// Any failure of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -39,6 +41,14 @@ pub enum Error {
         address: IpAddr,
         /// The network's subnets of its family.
         subnet: String,
+    },
+    /// Somebody has a port that shall be published.
+    #[error("publishing {port}: the port is in use by {}", holder.as_deref().unwrap_or("another process"))]
+    PortTaken {
+        /// The port.
+        port: Port,
+        /// Who has it, if that is known.
+        holder: Option<String>,
     },
     /// A lease could not be kept or read.
     #[error("keeping the leases")]

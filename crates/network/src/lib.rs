@@ -8,9 +8,11 @@
 
 mod address;
 mod bridge;
+mod conntrack;
 mod error;
 mod firewall;
 mod forwarding;
+mod holder;
 mod ipam;
 mod mac;
 mod model;
@@ -22,9 +24,10 @@ mod probe;
 mod veth;
 
 pub use address::check_gateway;
-pub use bridge::{bridge_name, remove_bridge};
+pub use bridge::{bridge_name, has_bridge, remove_bridge};
+pub use conntrack::{forget_flows_to_container, forget_flows_to_host};
 pub use error::Error;
-pub use firewall::{Said, say, unsay};
+pub use firewall::{Counted, Said, is_whole, make, remove, rules, say, unsay};
 pub use forwarding::{allow, allow_loopback};
 pub use ipam::{Leases, free, holders};
 pub use mac::{of_address as mac_of, parse as parse_mac, text as mac_text};

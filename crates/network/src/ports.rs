@@ -15,6 +15,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, Error};
+use crate::holder::holder;
 
 /// What speaks on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,7 +96,15 @@ pub fn hold(port: &mut Port) -> Result<Option<OwnedFd>, Error> {
     if family == AddressFamily::INET6 {
         set_ipv6_v6only(&socket, true).doing(clause(*port))?;
     }
-    bind(&socket, &SocketAddr::new(port.host, port.host_port)).doing(clause(*port))?;
+    match bind(&socket, &SocketAddr::new(port.host, port.host_port)) {
+        Err(Errno::ADDRINUSE) => {
+            return Err(Error::PortTaken {
+                holder: holder(port),
+                port: *port,
+            });
+        }
+        bound => bound.doing(clause(*port))?,
+    }
     let bound = getsockname(&socket).doing(clause(*port))?;
     let bound = SocketAddr::try_from(bound).doing(clause(*port))?;
     port.host_port = bound.port();

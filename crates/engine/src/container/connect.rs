@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use store::{Durability, Lock};
 
+use super::announce::{announce, withdraw};
 use super::config::{NetworkWish, Sharing};
-use super::furnish::announce;
 use super::live::look;
 use super::networking::{Connection, NETWORKS, check_wish, connections, has_way_out};
 use super::record::Record;
@@ -44,9 +44,9 @@ impl Engine {
             all.push(connection);
             let connected = self.write_connections(&record, &all).and_then(|()| {
                 let endpoints = std::slice::from_ref(&endpoint);
-                let connected = announce(&self.paths, endpoints)
-                    .and_then(|()| network::connect(endpoints, namespace.as_fd()));
-                connected.map_err(|error| Error::of_network(&network.name, error))
+                announce(&self.paths, endpoints)?;
+                network::connect(endpoints, namespace.as_fd())
+                    .map_err(|error| Error::of_network(&network.name, error))
             });
             if let Err(error) = connected {
                 all.pop();
@@ -90,8 +90,10 @@ impl Engine {
             let connection = all.remove(at);
             let failed = |error| Error::of_network(&network.name, error);
             network::disconnect(&connection.endpoint).map_err(failed)?;
-            self.write_connections(&record, &all)?;
-            networks::free(&self.paths, &connection.endpoint, &record.id)?;
+            withdraw(&self.paths, std::slice::from_ref(&connection), || {
+                self.write_connections(&record, &all)?;
+                networks::free(&self.paths, &connection.endpoint, &record.id)
+            })?;
         }
         self.change(&record, |record| {
             record

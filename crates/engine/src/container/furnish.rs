@@ -1,19 +1,21 @@
 //! The kernel's side of a container's networks, done by its monitor while init builds the root, from
-//! the document in its run directory: ports are held, devices made, and the firewall is told.
+//! the document in its run directory: ports are held, devices made, and the firewall is told
+//! (`announce.rs`).
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use network::{Endpoint, Network, Port, Said};
+use network::{Endpoint, Port};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use store::Durability;
 
+use super::announce::announce;
 use super::networking::{Connection, NETWORKS, connections};
-use crate::networks::made_networks;
-use crate::{Error, Paths};
+use super::publish::publisher;
+use crate::Paths;
 
 /// Gives a container its networks.
 #[derive(Debug)]
@@ -60,11 +62,23 @@ impl<'a> Furnisher<'a> {
                 }
             }
             let is_any = port.host_port == 0;
-            held.extend(network::hold(port)?);
+            held.extend(network::hold(port).map_err(|error| self.with_holder(error))?);
             chosen = is_any.then_some(*port);
         }
         let path: PathBuf = self.paths.run_dir(self.id).join(NETWORKS);
         Ok(store::write_json(&path, &connections, Durability::Boot)?)
+    }
+
+    /// Says which container has a port: the socket that holds it is in no list of the kernel.
+    fn with_holder(&self, error: network::Error) -> network::Error {
+        let network::Error::PortTaken { port, holder } = error else {
+            return error;
+        };
+        let container = publisher(self.paths, &port, self.id);
+        network::Error::PortTaken {
+            port,
+            holder: container.map(|name| format!("container {name}")).or(holder),
+        }
     }
 }
 
@@ -88,51 +102,4 @@ impl runtime::Furnisher for Furnisher<'_> {
         }
         Ok(())
     }
-}
-
-/// Tells the firewall of these networks and ports, and of all others when it knows nothing, and lets
-/// the kernel pass packets on.
-pub(super) fn announce(paths: &Paths, endpoints: &[Endpoint]) -> Result<(), network::Error> {
-    let mut said = Vec::new();
-    for endpoint in endpoints {
-        said.push(Said::Network(&endpoint.network));
-        said.extend(endpoint.ports.iter().map(|port| Said::Port(endpoint, port)));
-    }
-    network::say(&said, || everything(paths).unwrap_or_default())?;
-    endpoints
-        .iter()
-        .try_for_each(|endpoint| network::allow(&endpoint.network))
-}
-
-/// All networks, and the published ports of all containers that run.
-type Everything = Vec<(Network, Vec<(Endpoint, Port)>)>;
-
-fn everything(paths: &Paths) -> Result<Everything, Error> {
-    let mut published: Vec<(Endpoint, Port)> = Vec::new();
-    let running = std::fs::read_dir(paths.run_containers())
-        .into_iter()
-        .flatten()
-        .flatten();
-    for id in running.filter_map(|entry| entry.file_name().into_string().ok()) {
-        for endpoint in connections(paths, &id)?.into_iter().map(|c| c.endpoint) {
-            let ports = endpoint
-                .ports
-                .clone()
-                .into_iter()
-                .filter(|port| port.host_port != 0);
-            published.extend(ports.map(|port| (endpoint.clone(), port)));
-        }
-    }
-    let of = |network: &Network| {
-        let all = published
-            .iter()
-            .filter(|(endpoint, _)| endpoint.network.id == network.id);
-        all.cloned().collect()
-    };
-    let networks = made_networks(paths)?
-        .into_iter()
-        .map(|record| record.network);
-    Ok(networks
-        .map(|network| (network.clone(), of(&network)))
-        .collect())
 }

@@ -2,6 +2,7 @@
 //! kernel knows at the moment; its status (`status.rs`) is derived from both (`live.rs`).
 
 mod after_boot;
+mod announce;
 mod attach;
 mod change;
 mod charge;

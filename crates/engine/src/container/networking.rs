@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use network::{Endpoint, Said};
+use network::Endpoint;
 use serde::{Deserialize, Serialize};
 use store::Durability;
 
+use super::announce::withdraw;
 use super::config::{ContainerConfig, NetworkWish, Sharing};
 use super::record::Record;
 use super::{layer, publish};
@@ -55,6 +56,7 @@ impl Engine {
         if config.networks.is_empty() && config.ports.is_empty() {
             return Ok(());
         }
+        config.ports.iter().try_for_each(publish::check)?;
         if config.namespaces.network != Sharing::Default && config.networks.is_empty() {
             let other = &config.namespaces.network;
             return Err(invalid(format!(
@@ -189,12 +191,8 @@ pub(super) fn release(paths: &Paths, id: &str, is_known: bool) -> Result<(), Err
         return networks::free_all(paths, id);
     }
     let known = connections(paths, id)?;
-    for endpoint in known.iter().map(|connection| &connection.endpoint) {
-        let ports = endpoint.ports.iter();
-        let said: Vec<Said<'_>> = ports.map(|port| Said::Port(endpoint, port)).collect();
-        if !said.is_empty() {
-            network::unsay(&said)?;
-        }
-    }
-    free_connections(paths, &known, id)
+    withdraw(paths, &known, || {
+        free_connections(paths, &known, id)?;
+        Ok(store::remove_tree(&document(paths, id))?)
+    })
 }

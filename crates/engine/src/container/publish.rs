@@ -7,9 +7,10 @@ use network::{Endpoint, Port, Protocol};
 use serde_json::Value;
 
 use super::config::{ContainerConfig, PortWish};
+use super::find::RECORD;
 use super::networking::{Connection, connections};
 use super::record::Record;
-use crate::{Engine, Error};
+use crate::{Engine, Error, Paths};
 
 /// Adds the ports that the image says its program listens on, and publishes all of them if that was
 /// asked for.
@@ -81,6 +82,37 @@ pub(super) fn assign(wishes: &[PortWish], made: &mut [Connection]) -> Result<(),
     let ports = wishes.iter().flat_map(|wish| ports_of(wish, endpoint));
     endpoint.ports = ports.collect::<Result<_, _>>()?;
     Ok(())
+}
+
+/// The name of the container that has a port, which the container `id` wants.
+pub(super) fn publisher(paths: &Paths, port: &Port, id: &str) -> Option<String> {
+    let conflicts = |other: &Port| {
+        let is_same =
+            other.host == port.host || other.host.is_unspecified() || port.host.is_unspecified();
+        is_same
+            && other.host.is_ipv4() == port.host.is_ipv4()
+            && (other.protocol, other.host_port) == (port.protocol, port.host_port)
+    };
+    let ids = std::fs::read_dir(paths.run_containers()).ok()?.flatten();
+    let mut ids = ids.filter_map(|entry| entry.file_name().into_string().ok());
+    let owner = ids.find(|other| {
+        let all = connections(paths, other).unwrap_or_default();
+        let mut ports = all.iter().flat_map(|connection| &connection.endpoint.ports);
+        other != id && ports.any(conflicts)
+    })?;
+    let record: Option<Record> = store::read_json(&paths.data_dir(&owner).join(RECORD)).ok()?;
+    Some(record?.name)
+}
+
+/// Finds what is wrong with a wish on every machine.
+pub(super) fn check(wish: &PortWish) -> Result<(), Error> {
+    match wish.host {
+        Some(IpAddr::V6(host)) if host.is_loopback() => Err(Error::Unsupported {
+            what: format!("publishing on [{host}]"),
+            why: "the kernel passes nothing on that was sent to it: publish on 127.0.0.1",
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The ports of a wish: all addresses of the machine are those of both families, as far as the

@@ -20,43 +20,40 @@ pub enum Said<'a> {
     Port(&'a Endpoint, &'a Port),
 }
 
-/// Lets the table say this. If it is not there, or somebody flushed it, it is made again, with
-/// everything that `all` says.
+/// Lets the table say this. False when there is no such table.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn say(
-    new: &[Said<'_>],
-    all: impl FnOnce() -> Vec<(Network, Vec<(Endpoint, Port)>)>,
-) -> Result<(), Error> {
+pub fn say(new: &[Said<'_>]) -> Result<bool, Error> {
     let mut nft = Nft::open()?;
-    let elements = || new.iter().flat_map(|said| elements_of(*said));
-    elements().for_each(|element| nft.add_element(&element));
+    let elements = new.iter().flat_map(|said| elements_of(*said));
+    elements.for_each(|element| nft.add_element(&element));
     match nft.commit() {
-        Err(error) if error.errno() == Some(Errno::NOENT) => {}
-        said => return said,
+        Err(error) if error.errno() == Some(Errno::NOENT) => Ok(false),
+        said => said.map(|()| true),
     }
+}
+
+/// Makes the table anew, in the place of what there is of it, saying all this.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn make(all: &[Said<'_>]) -> Result<(), Error> {
+    let mut nft = Nft::open()?;
     table::make(&mut nft);
-    for (network, ports) in all() {
-        elements_of(Said::Network(&network))
-            .iter()
-            .for_each(|element| nft.add_element(element));
-        for (endpoint, port) in &ports {
-            let published = elements_of(Said::Port(endpoint, port));
-            published
-                .iter()
-                .for_each(|element| nft.add_element(element));
-        }
-    }
-    elements().for_each(|element| nft.add_element(&element));
-    match nft.commit() {
-        // Somebody else has just made it.
-        Err(error) if error.errno() == Some(Errno::EXIST) => {
-            elements().for_each(|element| nft.add_element(&element));
-            nft.commit()
-        }
-        made => made,
-    }
+    let elements = all.iter().flat_map(|said| elements_of(*said));
+    elements.for_each(|element| nft.add_element(&element));
+    nft.commit()
+}
+
+/// Removes the table, if it is there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn remove() -> Result<(), Error> {
+    let mut nft = Nft::open()?;
+    table::remove(&mut nft);
+    nft.commit()
 }
 
 /// Lets the table say this no more; what it does not say is no error.

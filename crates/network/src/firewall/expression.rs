@@ -3,7 +3,8 @@
 //!
 //! Source: linux/netfilter/nf_tables.h.
 
-use super::nft::{attribute, big, nested, text};
+use super::nft::{big, text};
+use crate::netlink::{attribute, nested};
 
 /// A register of four bytes, the first of sixteen.
 pub(super) const WORD: u32 = 8;
@@ -37,6 +38,9 @@ const REWRITTEN: u32 = 1 << 5;
 
 /// `RTN_LOCAL`.
 const LOCAL: u32 = 2;
+
+/// The expression that counts.
+pub(super) const COUNTER: &str = "counter";
 
 /// One expression.
 fn expression(name: &str, data: &[u8]) -> Vec<u8> {
@@ -185,12 +189,12 @@ pub(super) fn send_on(v4: bool, address: u32, port: u32) -> Vec<u8> {
         big(3, address),
         big(5, port),
     ];
-    expression("nat", &parts.concat())
+    [counter(), expression("nat", &parts.concat())].concat()
 }
 
 /// It is sent in the name of this machine.
 pub(super) fn masquerade() -> Vec<u8> {
-    expression("masq", &[])
+    [counter(), expression("masq", &[])].concat()
 }
 
 /// The end of a rule.
@@ -200,5 +204,11 @@ pub(super) fn decide(verdict: Verdict) -> Vec<u8> {
         Verdict::Accept => 1,
     };
     let data = nested(2, &nested(2, &big(1, code)));
-    expression("immediate", &[big(1, 0), data].concat())
+    let verdict = expression("immediate", &[big(1, 0), data].concat());
+    [counter(), verdict].concat()
+}
+
+/// Counts the packets that come as far as this.
+fn counter() -> Vec<u8> {
+    expression(COUNTER, &[])
 }

@@ -1,15 +1,13 @@
 //! Messages of nftables. The kernel takes those between a begin and an end as one change: all of it
-//! or nothing. Attributes are written by netlink-packet-core; what they mean no library but
-//! libnftables itself knows, in C.
+//! or nothing. What their attributes mean no library but libnftables itself knows, in C.
 //!
 //! Source: linux/netfilter/nf_tables.h, nfnetlink.h.
 
-use netlink_packet_core::{DefaultNla, Emitable, NLA_F_NESTED};
 use rustix::io::Errno;
 use rustix::net::netlink::NETFILTER;
 
 use crate::error::{Doing, Error};
-use crate::netlink::{ACK, Batch, CREATE, EXCLUSIVE, Socket};
+use crate::netlink::{ACK, Batch, CREATE, Socket, attribute, nested};
 
 /// Families: `NFPROTO_*`.
 const INET: u8 = 1;
@@ -20,8 +18,12 @@ const SUBSYSTEM: u16 = 10;
 const BEGIN: u16 = 16;
 const END: u16 = 17;
 const NEW_TABLE: u16 = 0;
+const GET_TABLE: u16 = 1;
+const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
+const GET_CHAIN: u16 = 4;
 const NEW_RULE: u16 = 6;
+const GET_RULE: u16 = 7;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENT: u16 = 12;
 const DELETE_ELEMENT: u16 = 14;
@@ -37,6 +39,12 @@ const USER_DATA: [u8; 6] = {
 };
 
 const TABLE: &str = "wharf";
+
+/// What stands before the attributes of an answer: the family, and more.
+const FAMILY: usize = 4;
+
+/// The kind of a table's or a rule's user data that is a comment.
+const COMMENT: u8 = 0;
 
 /// A set, or a map if it has data. Types are numbers that only `nft` reads, with their lengths.
 pub(super) struct Set<'a> {
@@ -99,9 +107,8 @@ impl Nft {
         if self.batch.is_empty() {
             self.border(BEGIN);
         }
-        let mut body = vec![INET, 0, 0, 0];
-        body.extend(attributes.concat());
         let first = self.socket.next_sequence();
+        let body = body(attributes);
         self.batch
             .add(SUBSYSTEM << 8 | kind, flags | ACK, first, &body);
     }
@@ -127,8 +134,44 @@ impl Nft {
         .doing(|| "changing the firewall's table inet wharf".to_owned())
     }
 
-    pub(super) fn add_table(&mut self) {
-        self.add(NEW_TABLE, CREATE | EXCLUSIVE, &[text(1, TABLE)]);
+    /// Adds the table, which may be there already.
+    pub(super) fn add_table(&mut self, comment: &str) {
+        let attributes = [text(1, TABLE), attribute(6, &note(comment))];
+        self.add(NEW_TABLE, CREATE, &attributes);
+    }
+
+    /// Removes the table with all that is in it.
+    pub(super) fn delete_table(&mut self) {
+        self.add(DELETE_TABLE, 0, &[text(1, TABLE)]);
+    }
+
+    /// What the kernel says of the table; `None` when there is none.
+    pub(super) fn table(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.ask(GET_TABLE, &[text(1, TABLE)])
+    }
+
+    /// What it says of a chain.
+    pub(super) fn chain(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.ask(GET_CHAIN, &[text(1, TABLE), text(3, name)])
+    }
+
+    fn ask(&mut self, kind: u16, attributes: &[Vec<u8>]) -> Result<Option<Vec<u8>>, Error> {
+        match self.socket.ask(SUBSYSTEM << 8 | kind, &body(attributes)) {
+            Ok((_, answer)) => Ok(answer.get(FAMILY..).map(<[u8]>::to_vec)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno).doing(|| "looking at the table inet wharf".to_owned()),
+        }
+    }
+
+    /// What it says of all rules of the table, in their order.
+    pub(super) fn rules(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+        let body = body(&[text(1, TABLE)]);
+        let answers = self.socket.dump(SUBSYSTEM << 8 | GET_RULE, &body);
+        let answers = answers.doing(|| "reading the rules of inet wharf".to_owned())?;
+        let attributes = answers
+            .iter()
+            .filter_map(|(_, answer)| answer.get(FAMILY..));
+        Ok(attributes.map(<[u8]>::to_vec).collect())
     }
 
     pub(super) fn add_set(&mut self, set: &Set<'_>) {
@@ -164,8 +207,13 @@ impl Nft {
         self.add(NEW_CHAIN, CREATE, &attributes);
     }
 
-    pub(super) fn add_rule(&mut self, chain: &str, expressions: &[u8]) {
-        let attributes = [text(1, TABLE), text(2, chain), nested(4, expressions)];
+    pub(super) fn add_rule(&mut self, chain: &str, comment: &str, expressions: &[u8]) {
+        let attributes = [
+            text(1, TABLE),
+            text(2, chain),
+            nested(4, expressions),
+            attribute(7, &note(comment)),
+        ];
         self.add(NEW_RULE, CREATE | APPEND, &attributes);
     }
 
@@ -177,6 +225,26 @@ impl Nft {
     pub(super) fn delete_element(&mut self, element: &Element) {
         self.add(DELETE_ELEMENT, 0, &element_attributes(element));
     }
+}
+
+fn body(attributes: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = vec![INET, 0, 0, 0];
+    body.extend(attributes.concat());
+    body
+}
+
+/// A comment as `nft` writes and reads it.
+fn note(comment: &str) -> Vec<u8> {
+    let length = u8::try_from(comment.len() + 1).unwrap_or(u8::MAX);
+    [&[COMMENT, length][..], comment.as_bytes(), &[0]].concat()
+}
+
+/// The text of a comment.
+pub(super) fn comment(note: &[u8]) -> Option<&str> {
+    let text = note.get(2..)?.split(|byte| *byte == 0).next()?;
+    std::str::from_utf8(text)
+        .ok()
+        .filter(|_| note.first() == Some(&COMMENT))
 }
 
 fn element_attributes(element: &Element) -> [Vec<u8>; 3] {
@@ -195,19 +263,6 @@ fn kind_of(types: &[(u32, u32)]) -> u32 {
 
 fn length_of(types: &[(u32, u32)]) -> u32 {
     types.iter().map(|(_, length)| length).sum()
-}
-
-/// An attribute.
-pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let attribute = DefaultNla::new(kind, value.to_vec());
-    let mut bytes = vec![0; attribute.buffer_len()];
-    attribute.emit(&mut bytes);
-    bytes
-}
-
-/// An attribute of attributes.
-pub(super) fn nested(kind: u16, attributes: &[u8]) -> Vec<u8> {
-    attribute(kind | NLA_F_NESTED, attributes)
 }
 
 /// A number, big end first as everywhere in nftables.

@@ -37,9 +37,46 @@ const ADDRESS6: (u32, u32) = (8, 16);
 const PROTOCOL: (u32, u32) = (12, 4);
 const SERVICE: (u32, u32) = (13, 4);
 
-/// Adds everything to the batch.
+/// Says which rules these are: a table with other ones, of another version of wharf, is made anew.
+pub(super) const COMMENT: &str = "wharf's networks, rules 2";
+
+/// The chains, in the order in which packets meet them, with their hooks and priorities.
+const CHAINS: [(&str, Kind, u32, i32); 5] = [
+    ("raw", Kind::Filter, 0, -300),
+    ("prerouting", Kind::Nat, 0, -100),
+    ("forward", Kind::Filter, 2, 0),
+    ("output", Kind::Nat, 3, -100),
+    ("postrouting", Kind::Nat, 4, 100),
+];
+
+/// What a rule is for, and its expressions.
+type Rule = (&'static str, Vec<Vec<u8>>);
+
+/// The chains with their rules.
+pub(super) fn chains() -> impl Iterator<Item = (&'static str, Vec<Rule>)> {
+    CHAINS.iter().map(|(name, ..)| (*name, rules_of(name)))
+}
+
+fn rules_of(chain: &str) -> Vec<Rule> {
+    match chain {
+        "raw" => raw(),
+        "forward" => forward(),
+        "postrouting" => postrouting(),
+        _ => to_ports(),
+    }
+}
+
+/// Removes what there may be of it.
+pub(super) fn remove(nft: &mut Nft) {
+    // Deleting is an error when it is not there.
+    nft.add_table(COMMENT);
+    nft.delete_table();
+}
+
+/// Adds everything to the batch, in the place of what there may be.
 pub(super) fn make(nft: &mut Nft) {
-    nft.add_table();
+    remove(nft);
+    nft.add_table(COMMENT);
     let sets = [
         (BRIDGES, &[IFNAME][..], &[][..]),
         (PAIRS, &[IFNAME, IFNAME], &[]),
@@ -58,83 +95,73 @@ pub(super) fn make(nft: &mut Nft) {
             data,
         });
     }
-    let chains = [
-        ("raw", Kind::Filter, 0, -300),
-        ("prerouting", Kind::Nat, 0, -100),
-        ("forward", Kind::Filter, 2, 0),
-        ("output", Kind::Nat, 3, -100),
-        ("postrouting", Kind::Nat, 4, 100),
-    ];
-    for (name, kind, hook, priority) in chains {
+    for (name, kind, hook, priority) in CHAINS {
         nft.add_chain(&Chain {
             name,
             kind,
             hook,
             priority,
         });
-    }
-    for (chain, rules) in [
-        ("raw", raw()),
-        ("prerouting", to_ports()),
-        ("forward", forward()),
-        ("output", to_ports()),
-        ("postrouting", postrouting()),
-    ] {
-        rules
-            .iter()
-            .for_each(|rule| nft.add_rule(chain, &rule.concat()));
+        for (says, expressions) in rules_of(name) {
+            nft.add_rule(name, says, &expressions.concat());
+        }
     }
 }
-
-type Rule = Vec<Vec<u8>>;
 
 /// `route_localnet`, which lets the machine reach published ports by 127.0.0.1, must not let others
 /// reach what listens there.
 fn raw() -> Vec<Rule> {
     let drop = || decide(Verdict::Drop);
     vec![
-        vec![
-            device_in(Way::In, BRIDGES),
-            is_ip(true),
-            is_loopback(true),
-            drop(),
-        ],
-        vec![
-            is_from_outside(),
-            is_ip(true),
-            is_loopback(true),
-            destination(true, WORD),
-            port(WORD + 1),
-            map(ON4, WORD, WORD + 4),
-            drop(),
-        ],
+        (
+            "to 127.0.0.0/8 from a container",
+            vec![
+                device_in(Way::In, BRIDGES),
+                is_ip(true),
+                is_loopback(true),
+                drop(),
+            ],
+        ),
+        (
+            "to a port published on 127.0.0.0/8 from outside",
+            vec![
+                is_from_outside(),
+                is_ip(true),
+                is_loopback(true),
+                destination(true, WORD),
+                port(WORD + 1),
+                map(ON4, WORD, WORD + 4),
+                drop(),
+            ],
+        ),
     ]
 }
 
 fn to_ports() -> Vec<Rule> {
-    let (any, on) = (
-        |v4| if v4 { ANY4 } else { ANY6 },
-        |v4| if v4 { ON4 } else { ON6 },
-    );
     let mut rules = Vec::new();
-    for v4 in [true, false] {
-        let words = if v4 { 1 } else { 4 };
+    for (v4, words, on, any) in [(true, 1, ON4, ANY4), (false, 4, ON6, ANY6)] {
         let send_on = || send_on(v4, WORD, WORD + words);
-        rules.push(vec![
-            is_ip(v4),
-            is_to_host(),
-            destination(v4, WORD),
-            port(WORD + words),
-            map(on(v4), WORD, WORD),
-            send_on(),
-        ]);
-        rules.push(vec![
-            is_ip(v4),
-            is_to_host(),
-            port(WORD),
-            map(any(v4), WORD, WORD),
-            send_on(),
-        ]);
+        rules.push((
+            "to a port published on one address",
+            vec![
+                is_ip(v4),
+                is_to_host(),
+                destination(v4, WORD),
+                port(WORD + words),
+                map(on, WORD, WORD),
+                send_on(),
+            ],
+        ));
+        rules.push((
+            "to a port published on all addresses",
+            vec![
+                is_ip(v4),
+                is_to_host(),
+                port(WORD),
+                map(any, WORD, WORD),
+                send_on(),
+            ],
+        ));
     }
     rules
 }
@@ -142,44 +169,74 @@ fn to_ports() -> Vec<Rule> {
 fn forward() -> Vec<Rule> {
     let both = [device(Way::In, WORD), device(Way::Out, WORD + 4)].concat();
     vec![
-        vec![both, is_in(PAIRS, WORD), decide(Verdict::Accept)],
-        vec![device_in(Way::In, INTERNAL), decide(Verdict::Drop)],
-        vec![device_in(Way::Out, INTERNAL), decide(Verdict::Drop)],
-        vec![is_of_connection(), decide(Verdict::Accept)],
-        vec![
-            device_in(Way::Out, BRIDGES),
-            is_published(),
-            decide(Verdict::Accept),
-        ],
-        vec![device_in(Way::Out, BRIDGES), decide(Verdict::Drop)],
+        (
+            "inside one network",
+            vec![both, is_in(PAIRS, WORD), decide(Verdict::Accept)],
+        ),
+        (
+            "out of an internal network",
+            vec![device_in(Way::In, INTERNAL), decide(Verdict::Drop)],
+        ),
+        (
+            "into an internal network",
+            vec![device_in(Way::Out, INTERNAL), decide(Verdict::Drop)],
+        ),
+        (
+            "of a connection that was let through",
+            vec![is_of_connection(), decide(Verdict::Accept)],
+        ),
+        (
+            "to a published port",
+            vec![
+                device_in(Way::Out, BRIDGES),
+                is_published(),
+                decide(Verdict::Accept),
+            ],
+        ),
+        (
+            "into a network, not published",
+            vec![device_in(Way::Out, BRIDGES), decide(Verdict::Drop)],
+        ),
     ]
 }
 
 fn postrouting() -> Vec<Rule> {
     vec![
-        vec![
-            device_in(Way::In, MASQUERADED),
-            device_not_in(Way::Out, BRIDGES),
-            masquerade(),
-        ],
-        vec![
-            device_in(Way::In, BRIDGES),
-            device_in(Way::Out, BRIDGES),
-            is_published(),
-            masquerade(),
-        ],
+        (
+            "into the world in the machine's name",
+            vec![
+                device_in(Way::In, MASQUERADED),
+                device_not_in(Way::Out, BRIDGES),
+                masquerade(),
+            ],
+        ),
+        (
+            "from a container to a published port",
+            vec![
+                device_in(Way::In, BRIDGES),
+                device_in(Way::Out, BRIDGES),
+                is_published(),
+                masquerade(),
+            ],
+        ),
         // Where bridges obey the IP firewall, such a packet may never have left its bridge.
-        vec![
-            is_from_nowhere(),
-            device_in(Way::Out, BRIDGES),
-            is_published(),
-            masquerade(),
-        ],
-        vec![
-            device_in(Way::Out, BRIDGES),
-            is_ip(true),
-            is_loopback(false),
-            masquerade(),
-        ],
+        (
+            "from a container to its own published port",
+            vec![
+                is_from_nowhere(),
+                device_in(Way::Out, BRIDGES),
+                is_published(),
+                masquerade(),
+            ],
+        ),
+        (
+            "from 127.0.0.0/8 to a published port",
+            vec![
+                device_in(Way::Out, BRIDGES),
+                is_ip(true),
+                is_loopback(false),
+                masquerade(),
+            ],
+        ),
     ]
 }

@@ -1,7 +1,10 @@
 //! A machine with a network of its own: a network namespace that a sleeping process holds.
 
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::harness::{Outcome, Wharf, is_root};
 
@@ -56,6 +59,17 @@ impl Machine {
         let outcome = self.run(program, words);
         assert_eq!(outcome.code, 0, "{program} {words:?}: {outcome:?}");
         outcome.stdout
+    }
+
+    /// Does something that makes sockets, on a thread that is on this machine.
+    pub(super) fn within<T: Send>(&self, make: impl FnOnce() -> T + Send) -> T {
+        let namespace = std::fs::File::open(self.namespace()).unwrap();
+        let there = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(namespace.as_fd(), kind).unwrap();
+            make()
+        };
+        std::thread::scope(|scope| scope.spawn(there).join().unwrap())
     }
 
     /// Whether an address answers.

@@ -1,5 +1,8 @@
 //! Published ports: how they are asked for, from where they are reached, and what is said.
 
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
 use super::machine::{Machine, address, greeter, hears, sleeper};
 
 #[test]
@@ -53,6 +56,65 @@ fn datagrams_are_passed_on_and_their_answers_come_back() {
     let ask = "exec 3<>/dev/udp/192.0.2.1/5353; echo asked >&3; timeout 20 head -n1 <&3";
     assert_eq!(outside.ok("bash", &["-c", ask]), "asked\n");
     assert_eq!(machine.ok("bash", &["-c", ask]), "asked\n");
+}
+
+/// Asks until there is this answer; others are those of a server that was there before.
+fn hears_datagram(client: &UdpSocket, wanted: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut answer = [0; 64];
+    while Instant::now() < deadline {
+        client.send_to(b"asked", "192.0.2.1:5353").unwrap();
+        // What is refused meanwhile comes as an error, and so does silence.
+        let length = client.recv(&mut answer).unwrap_or(0);
+        if &answer[..length] == wanted.as_bytes() {
+            return;
+        }
+    }
+    panic!("{wanted:?} was never heard");
+}
+
+#[test]
+fn datagrams_of_a_flow_go_to_whoever_has_the_port_now() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    // With a container on it, the machine tracks flows.
+    sleeper(&wharf, "any", &["--network", "bridge"]);
+    let client = outside.within(|| UdpSocket::bind("192.0.2.2:4000").unwrap());
+    client
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    client.send_to(b"early", "192.0.2.1:5353").unwrap();
+    for name in ["first", "second"] {
+        let answer = format!(
+            "my $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => 53);
+            while ($s->recv(my $m, 100)) {{ $s->send('{name}') }}"
+        );
+        let run = ["run", "-d", "--name", name, "-p", "5353:53/udp", "host"];
+        wharf.ok(&[&run[..], &["perl", "-MIO::Socket::INET", "-e", &answer]].concat());
+        hears_datagram(&client, name);
+        wharf.ok(&["rm", "-f", name]);
+    }
+}
+
+#[test]
+fn a_container_that_leaves_a_network_leaves_its_ports() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    wharf.ok(&["network", "create", "web"]);
+    greeter(&wharf, "web", &["--network", "web", "-p", "8080:80"]);
+    assert_eq!(machine.hears("127.0.0.1", "8080"), "hello\n");
+    wharf.ok(&["network", "disconnect", "web", "web"]);
+    assert!(machine.is_shut("127.0.0.1", "8080"));
+    assert_eq!(wharf.ok(&["port", "web"]), "");
+    wharf.ok(&["network", "rm", "web"]);
+    wharf.ok(&["rm", "-f", "web"]);
+    let table = machine.ok("nft", &["list", "table", "inet", "wharf"]);
+    assert!(!table.contains("elements"), "{table}");
 }
 
 #[test]
@@ -112,12 +174,20 @@ fn a_port_that_somebody_has_is_refused() {
     };
     let said = run(&["-p", "8081:80", "-p", "8080:80"]);
     assert!(
-        said.contains("publishing 0.0.0.0:8080->80/tcp: address already in use"),
+        said.contains("publishing 0.0.0.0:8080->80/tcp: the port is in use by container web"),
         "{said}"
     );
     assert!(run(&["-p", "203.0.113.1:80:80"]).contains("cannot assign requested address"));
     assert!(run(&["-p", "[::]:80:80"]).contains("an address of IPv6, and the network has none"));
     assert!(run(&["--network", "host", "-p", "80:80"]).contains("no port can be published"));
+    assert!(run(&["-p", "[::1]:80:80"]).contains("publishing on [::1] is not supported"));
+    let _listener = machine.within(|| std::net::TcpListener::bind("0.0.0.0:9000").unwrap());
+    let said = run(&["-p", "127.0.0.1:9000:80"]);
+    let this = format!("(process {})", std::process::id());
+    assert!(
+        said.contains("the port is in use by") && said.contains(&this),
+        "{said}"
+    );
     wharf.ok(&["network", "create", "--internal", "closed"]);
     assert!(
         run(&["--network", "closed", "-p", "80:80"])

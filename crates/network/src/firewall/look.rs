@@ -1,0 +1,78 @@
+//! What the kernel has of the table: whether all of it is there, and what its rules counted.
+
+use super::expression::COUNTER;
+use super::nft::{Nft, comment};
+use super::table;
+use crate::error::Error;
+use crate::netlink::{all, find};
+
+/// A rule of the table, and what it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Its chain.
+    pub chain: String,
+    /// Which packets it is for.
+    pub says: String,
+    /// How many there were: a connection counts once where addresses are rewritten.
+    pub packets: u64,
+    /// And how many bytes.
+    pub bytes: u64,
+}
+
+/// Whether the table is there with all its rules, and not one of another version.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn is_whole() -> Result<bool, Error> {
+    let mut nft = Nft::open()?;
+    let Some(table) = nft.table()? else {
+        return Ok(false);
+    };
+    if find(&table, 6).and_then(comment) != Some(table::COMMENT) {
+        return Ok(false);
+    }
+    for (name, rules) in table::chains() {
+        let Some(chain) = nft.chain(name)? else {
+            return Ok(false);
+        };
+        if find(&chain, 6).and_then(number) != u64::try_from(rules.len()).ok() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The rules with their counters, in the order in which packets meet them; none without the table.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn rules() -> Result<Vec<Counted>, Error> {
+    let rules = Nft::open()?.rules()?;
+    let mut rules: Vec<Counted> = rules.iter().filter_map(|rule| counted(rule)).collect();
+    let place = |rule: &Counted| table::chains().position(|(name, _)| name == rule.chain);
+    rules.sort_by_key(place);
+    Ok(rules)
+}
+
+fn counted(rule: &[u8]) -> Option<Counted> {
+    let chain = find(rule, 2)?.split(|byte| *byte == 0).next()?;
+    let mut expressions = all(find(rule, 4)?).map(|(_, expression)| expression);
+    let is_counter = |expression: &&[u8]| {
+        find(expression, 1).is_some_and(|name| name.starts_with(COUNTER.as_bytes()))
+    };
+    let counter = find(expressions.find(is_counter)?, 2)?;
+    Some(Counted {
+        chain: String::from_utf8_lossy(chain).into_owned(),
+        says: find(rule, 7).and_then(comment)?.to_owned(),
+        bytes: number(find(counter, 1)?)?,
+        packets: number(find(counter, 2)?)?,
+    })
+}
+
+/// A number of four or eight bytes, big end first.
+fn number(bytes: &[u8]) -> Option<u64> {
+    match *bytes {
+        [a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d]).into()),
+        _ => bytes.try_into().ok().map(u64::from_be_bytes),
+    }
+}
