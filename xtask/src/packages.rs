@@ -53,6 +53,11 @@ const NEEDED: &[Needed] = &[
         why: "makes network devices that move into containers",
     },
     Needed {
+        program: "iperf3",
+        package: "iperf3",
+        why: "measures whether containers keep to their rates",
+    },
+    Needed {
         program: "capsh",
         package: "libcap2-bin",
         why: "takes capabilities away in a container made by hand",

@@ -31,7 +31,7 @@ pub use images::{
 pub use info::Info;
 pub use ipnet::IpNet;
 pub use kind::Kind;
-pub use network::{Port, Protocol, parse_mac};
+pub use network::{Port, Protocol, Rate, Rates, parse_mac};
 pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest};
 pub use paths::Paths;
 pub use program::{MONITOR_VERB, PROBE_VERB, SETTLE_VERB};

@@ -7,6 +7,7 @@
 //! waits in place, is ours (`netlink/`).
 
 mod address;
+mod bandwidth;
 mod bridge;
 mod conntrack;
 mod error;
@@ -24,6 +25,7 @@ mod probe;
 mod veth;
 
 pub use address::check_gateway;
+pub use bandwidth::{Rate, Rates, set_rates, shaper};
 pub use bridge::{bridge_name, has_bridge, remove_bridge};
 pub use conntrack::{forget_flows_to_container, forget_flows_to_host};
 pub use error::Error;
@@ -35,4 +37,4 @@ pub use model::{Endpoint, Network, Subnet};
 pub use pools::{choose_ipv4, choose_ipv6, overlap, routed};
 pub use ports::{Port, Protocol, hold};
 pub use probe::may_configure;
-pub use veth::{connect, disconnect, host_interface};
+pub use veth::{clear_up, connect, disconnect, host_interface};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::bandwidth::Rates;
 use crate::ports::Port;
 
 /// A network: a bridge, and the subnets on it.
@@ -57,6 +58,8 @@ pub struct Endpoint {
     pub gateways: Vec<IpAddr>,
     /// Its published ports.
     pub ports: Vec<Port>,
+    /// How fast it may receive and send.
+    pub rates: Rates,
 }
 
 impl Network {

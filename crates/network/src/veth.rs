@@ -11,6 +11,7 @@ use netlink_packet_route::link::{
 use rustix::io::Errno;
 
 use crate::address;
+use crate::bandwidth::{shape, unshape};
 use crate::bridge::{ensure, no_link_local};
 use crate::error::{Doing, Error};
 use crate::model::Endpoint;
@@ -26,6 +27,7 @@ pub fn connect(endpoints: &[Endpoint], namespace: BorrowedFd<'_>) -> Result<(), 
     let mut inside = route_in(namespace)?;
     for (done, endpoint) in endpoints.iter().enumerate() {
         let connected = make_pair_anew(&mut host, endpoint, namespace)
+            .and_then(|()| shape(&mut host, endpoint))
             .and_then(|()| furnish(&mut inside, endpoint));
         if let Err(error) = connected {
             for endpoint in endpoints.iter().take(done + 1) {
@@ -46,14 +48,26 @@ pub fn disconnect(endpoint: &Endpoint) -> Result<(), Error> {
     remove(&mut Route::open()?, endpoint)
 }
 
+/// Removes what of a connection does not go with its namespace.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn clear_up(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint.rates.limit_out() {
+        Some(_) => unshape(&mut Route::open()?, endpoint),
+        None => Ok(()),
+    }
+}
+
 fn remove(host: &mut Route, endpoint: &Endpoint) -> Result<(), Error> {
     let name = &endpoint.host_interface;
     let request = RouteNetlinkMessage::DelLink(new_link(name));
     host.add(0, &request, format!("removing the link {name}"));
     match host.send() {
-        Err(error) if error.errno() == Some(Errno::NODEV) => Ok(()),
-        removed => removed,
+        Err(error) if error.errno() == Some(Errno::NODEV) => {}
+        removed => removed?,
     }
+    unshape(host, endpoint)
 }
 
 /// The name of the outer end of a container's connection number `number`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use engine::{Engine, Kind, Usage};
+use engine::{Engine, Kind, Rate, Rates, Usage};
 use serde_json::json;
 
 use crate::context::Context;
@@ -32,13 +32,14 @@ pub(crate) struct Args {
     containers: Vec<String>,
 }
 
-const SHOWN: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     ("ID", "CONTAINER ID"),
     ("Name", "NAME"),
     ("CPUPerc", "CPU %"),
     ("MemUsage", "MEM USAGE / LIMIT"),
     ("MemPerc", "MEM %"),
     ("NetIO", "NET I/O"),
+    ("NetLimit", "NET LIMIT"),
     ("BlockIO", "BLOCK I/O"),
     ("PIDs", "PIDS"),
 ];
@@ -69,7 +70,12 @@ pub(crate) fn stats(args: Args, context: &Context) -> Result<i32, Failure> {
             .values()
             .map(|(name, usage)| row(name, usage.as_ref(), &last, &args))
             .collect();
-        let text = listing::render(&args.format, &SHOWN, &[("Container", "CONTAINER")], &rows)?;
+        let text = listing::render(
+            &args.format,
+            &shown(&now),
+            &[("Container", "CONTAINER")],
+            &rows,
+        )?;
         let home = if is_screen { HOME } else { "" };
         output::print(&format!("{home}{text}"));
         if args.no_stream || (!args.containers.is_empty() && now.values().all(|(_, u)| u.is_none()))
@@ -78,6 +84,14 @@ pub(crate) fn stats(args: Args, context: &Context) -> Result<i32, Failure> {
         }
         last = now;
     }
+}
+
+/// The columns; that of limits only where there are any.
+fn shown(now: &Look) -> Vec<Column> {
+    let mut usages = now.values().filter_map(|(_, usage)| usage.as_ref());
+    let are_limits = usages.any(|usage| usage.network_limits.are_limits());
+    let is_shown = |(field, _): &Column| are_limits || *field != "NetLimit";
+    COLUMNS.into_iter().filter(is_shown).collect()
 }
 
 /// What each container uses, by its id; nothing of one that does not run.
@@ -112,7 +126,7 @@ fn look(engine: &Engine, args: &Args) -> Result<Look, Failure> {
 fn row(name: &str, usage: Option<&Usage>, last: &Look, args: &Args) -> Row {
     let Some(usage) = usage else {
         let nothing = json!({"ID": "--", "Name": name, "Container": name, "CPUPerc": "--",
-            "MemUsage": "-- / --", "MemPerc": "--", "NetIO": "-- / --", "BlockIO": "-- / --",
+            "MemUsage": "-- / --", "MemPerc": "--", "NetIO": "-- / --", "NetLimit": "-- / --", "BlockIO": "-- / --",
             "PIDs": "--"});
         return Row::new(nothing);
     };
@@ -131,8 +145,15 @@ fn row(name: &str, usage: Option<&Usage>, last: &Look, args: &Args) -> Row {
         "MemPerc": format!("{:.2}%", percent(usage.memory, usage.memory_limit)),
         "NetIO": pair(usage.network),
         "BlockIO": pair(usage.block),
+        "NetLimit": limits(&usage.network_limits),
         "PIDs": usage.pids.to_string(),
     }))
+}
+
+/// How fast a container may receive and send.
+fn limits(rates: &Rates) -> String {
+    let text = |rate: Option<Rate>| rate.map_or("unlimited".to_owned(), |rate| rate.to_string());
+    format!("{} / {}", text(rates.limit_in()), text(rates.limit_out()))
 }
 
 /// The share of one processor since the look before.

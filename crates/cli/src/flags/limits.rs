@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::{BlockLimit, BlockLimitKind, Resources};
+use engine::{BlockLimit, BlockLimitKind, Rate, Rates, Resources};
 
 use super::size;
 
@@ -49,6 +49,16 @@ pub(crate) struct LimitFlags {
     /// Limit its processes; -1 is unlimited
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pids_limit: Option<i64>,
+    /// How fast it receives and sends on each of its networks, as 10mbit, 1gbit:256k with the bytes
+    /// that go at once, or unlimited
+    #[arg(long, value_name = "RATE[:BURST]")]
+    network_rate: Option<Rate>,
+    /// How fast it receives
+    #[arg(long, value_name = "RATE[:BURST]")]
+    network_rate_in: Option<Rate>,
+    /// How fast it sends
+    #[arg(long, value_name = "RATE[:BURST]")]
+    network_rate_out: Option<Rate>,
 }
 
 /// Limits that only a new container gets.
@@ -97,6 +107,10 @@ impl LimitFlags {
             cpuset_mems: self.cpuset_mems.filter(|list| !list.is_empty()),
             blkio_weight: self.blkio_weight,
             pids: self.pids_limit,
+            network: Rates {
+                inward: self.network_rate_in.or(self.network_rate),
+                outward: self.network_rate_out.or(self.network_rate),
+            },
             ..Resources::default()
         };
         if let Some(first) = first {

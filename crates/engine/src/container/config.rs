@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use network::Protocol;
+use network::{Protocol, Rates};
 use serde::{Deserialize, Serialize};
 use spec::runtime::{DeviceRule, Hooks, LinuxSeccomp, Rlimit, TimeOffset};
 
@@ -265,6 +265,8 @@ pub struct Resources {
     pub pids: Option<i64>,
     /// Bytes of `/dev/shm`; 64 MiB without.
     pub shm_size: Option<i64>,
+    /// How fast it may receive and send on each of its networks.
+    pub network: Rates,
 }
 
 /// A limit of one block device.
@@ -316,6 +318,7 @@ impl Resources {
             block_devices: [old.block_devices, self.block_devices].concat(),
             pids: self.pids.or(old.pids),
             shm_size: self.shm_size.or(old.shm_size),
+            network: self.network.over(old.network),
         }
     }
 }

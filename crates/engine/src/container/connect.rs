@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use network::Rates;
 use rustix::fs::{Mode, OFlags};
 use store::{Durability, Lock};
 
@@ -107,6 +108,32 @@ impl Engine {
             Ok(())
         })
         .map(drop)
+    }
+
+    /// Has the connections of a container that runs keep to other rates.
+    pub(super) fn set_rates(&self, record: &Record, rates: Rates) -> Result<(), Error> {
+        let (record, _lock) = self.lock_connections(&record.id)?;
+        let mut all = connections(&self.paths, &record.id)?;
+        let before = all.clone();
+        for connection in &mut all {
+            // Until it is gone, what limits it is known.
+            connection.endpoint.rates = match rates.limit_out() {
+                Some(_) => rates,
+                None => Rates {
+                    outward: connection.endpoint.rates.outward,
+                    ..rates
+                },
+            };
+        }
+        self.write_connections(&record, &all)?;
+        for connection in &before {
+            network::set_rates(&connection.endpoint, rates)
+                .map_err(|error| Error::of_network(&connection.name, error))?;
+        }
+        for connection in &mut all {
+            connection.endpoint.rates = rates;
+        }
+        self.write_connections(&record, &all)
     }
 
     /// Finds a container with networks of its own, which nobody else changes meanwhile.

@@ -8,6 +8,7 @@ mod spaces;
 
 use std::path::PathBuf;
 
+use network::Rates;
 use runtime::Record as RuntimeRecord;
 use serde::Serialize;
 use spec::runtime::Config;
@@ -59,6 +60,8 @@ pub struct Explanation {
     pub rights: Option<Rights>,
     /// Network devices in its network namespace.
     pub network_devices: Vec<String>,
+    /// How fast it may receive and send on each of its networks.
+    pub network_rates: Rates,
     /// Where its output is kept.
     pub log: String,
     /// The OCI configuration that it was made from, while it runs.
@@ -125,6 +128,7 @@ impl Engine {
             devices: Vec::new(),
             rights: None,
             network_devices: Vec::new(),
+            network_rates: record.config.resources.network,
             log: match record.config.log.rotation() {
                 Some(_) => format!("{log} {}", log_path.display()),
                 None => log.to_owned(),

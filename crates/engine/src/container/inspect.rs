@@ -108,6 +108,8 @@ struct HostConfig {
     blkio_weight: u16,
     shm_size: i64,
     pids_limit: i64,
+    network_rate_in: String,
+    network_rate_out: String,
     oom_score_adj: i32,
     tmpfs: BTreeMap<String, String>,
 }
@@ -307,9 +309,15 @@ fn host_config(config: &ContainerConfig) -> HostConfig {
         blkio_weight: resources.blkio_weight.unwrap_or(0),
         shm_size: resources.shm_size.unwrap_or(super::mounts::SHM_SIZE),
         pids_limit: resources.pids.unwrap_or(0),
+        network_rate_in: rate(resources.network.limit_in()),
+        network_rate_out: rate(resources.network.limit_out()),
         oom_score_adj: config.oom_score_adj.unwrap_or(0),
         tmpfs: config.tmpfs.iter().map(tmpfs).collect(),
     }
+}
+
+fn rate(limit: Option<network::Rate>) -> String {
+    limit.map(|rate| rate.to_string()).unwrap_or_default()
 }
 
 fn log_options(log: &LogDriver) -> BTreeMap<&'static str, String> {

@@ -53,18 +53,21 @@ impl Engine {
             what: "network",
             why,
         };
-        if config.networks.is_empty() && config.ports.is_empty() {
+        let are_rates = config.resources.network.are_limits();
+        if config.networks.is_empty() && config.ports.is_empty() && !are_rates {
             return Ok(());
         }
         config.ports.iter().try_for_each(publish::check)?;
         if config.namespaces.network != Sharing::Default && config.networks.is_empty() {
             let other = &config.namespaces.network;
-            return Err(invalid(format!(
-                "no port can be published with the network {other}"
-            )));
+            let what = match config.ports.is_empty() {
+                true => "no rate can be kept to",
+                false => "no port can be published",
+            };
+            return Err(invalid(format!("{what} with the network {other}")));
         }
         if config.networks.is_empty() {
-            // A port is published on the way to somewhere.
+            // A port is published, and a rate kept to, on the way to somewhere.
             config.networks.push(NetworkWish {
                 network: DEFAULT.to_owned(),
                 ..NetworkWish::default()
@@ -129,6 +132,7 @@ impl Engine {
         let mut endpoint = networks::lease(&self.paths, network, wish, &record.id)?;
         endpoint.interface = format!("eth{number}");
         endpoint.host_interface = network::host_interface(&record.id, number);
+        endpoint.rates = record.config.resources.network;
         if is_way_out && !network.network.internal {
             let subnets = network.network.subnets.iter();
             endpoint.gateways = subnets.map(|subnet| subnet.gateway).collect();
@@ -192,6 +196,9 @@ pub(super) fn release(paths: &Paths, id: &str, is_known: bool) -> Result<(), Err
     }
     let known = connections(paths, id)?;
     withdraw(paths, &known, || {
+        for connection in &known {
+            network::clear_up(&connection.endpoint)?;
+        }
         free_connections(paths, &known, id)?;
         Ok(store::remove_tree(&document(paths, id))?)
     })

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use network::Rates;
+
 use super::live::look;
 use super::status::{Operation, Status};
 use crate::{Engine, Error};
@@ -25,6 +27,8 @@ pub struct Usage {
     pub block: (u64, u64),
     /// Bytes received and sent over all devices but `lo`.
     pub network: (u64, u64),
+    /// How fast it may receive and send on each of its networks.
+    pub network_limits: Rates,
     /// Processes and threads.
     pub pids: u64,
 }
@@ -63,6 +67,7 @@ impl Engine {
             memory_limit: memory.usage.limit.min(memory_of_host()),
             block: (of("read"), of("write")),
             network: live.pid.map(network_of).unwrap_or_default(),
+            network_limits: record.config.resources.network,
             pids: stats.pids.current,
         })
     }

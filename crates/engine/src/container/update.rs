@@ -36,6 +36,12 @@ impl Engine {
                 why: "a container that is removed at its end is not started again".to_owned(),
             });
         }
+        if wanted.network.are_limits() && record.config.networks.is_empty() {
+            return Err(Error::Invalid {
+                what: "network rate",
+                why: format!("container {} has no network of its own", record.name),
+            });
+        }
         let live = look(&self.paths, &record)?;
         let is_limited = update.resources != Resources::default();
         if is_limited && matches!(live.status, Status::Running | Status::Paused) {
@@ -43,7 +49,15 @@ impl Engine {
                 name: record.name.clone(),
                 source,
             };
-            runtime::update(&self.paths.run_containers(), &record.id, &limits).map_err(failed)?;
+            let old = record.config.resources.network;
+            if wanted.network != old {
+                self.set_rates(&record, wanted.network)?;
+            }
+            let updated = runtime::update(&self.paths.run_containers(), &record.id, &limits);
+            updated.map_err(failed).inspect_err(|_| {
+                // The first error is the one to tell.
+                let _ = self.set_rates(&record, old);
+            })?;
             self.update_bundle(&record, &limits)?;
         }
         let record = self.change(&record, |record| {

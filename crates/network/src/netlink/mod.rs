@@ -8,4 +8,4 @@ mod socket;
 
 pub(crate) use attribute::{all, attribute, find, nested};
 pub(crate) use route::{Route, link_index, new_link, set_link, up};
-pub(crate) use socket::{ACK, Batch, CREATE, EXCLUSIVE, Socket};
+pub(crate) use socket::{ACK, Batch, CREATE, EXCLUSIVE, REPLACE, Socket};

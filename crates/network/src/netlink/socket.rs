@@ -13,6 +13,8 @@ use rustix::net::{
 const REQUEST: u16 = 0x1;
 /// The kernel answers although nothing is wrong.
 pub(crate) const ACK: u16 = 0x4;
+/// An object that is there is changed.
+pub(crate) const REPLACE: u16 = 0x100;
 /// The object must be new.
 pub(crate) const EXCLUSIVE: u16 = 0x200;
 /// The object is made if it is missing.

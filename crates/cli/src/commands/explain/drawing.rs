@@ -71,6 +71,13 @@ fn namespaces(explanation: &Explanation) -> Tree {
             ("net", _) if space.whose == Whose::Container => {
                 let devices = explanation.network_devices.join(" ");
                 node.leaf(format!("devices: {devices}"));
+                let rates = &explanation.network_rates;
+                let limits = [("receives", rates.limit_in()), ("sends", rates.limit_out())];
+                for (what, limit) in limits {
+                    if let Some(rate) = limit {
+                        node.leaf(format!("{what} at most {rate} on each"));
+                    }
+                }
             }
             _ => {}
         }

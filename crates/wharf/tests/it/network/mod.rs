@@ -2,6 +2,7 @@
 //! of the real machine's network is touched.
 
 mod bad_input;
+mod bandwidth;
 mod bridge;
 mod connect;
 mod crash;
