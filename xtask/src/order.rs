@@ -3,8 +3,9 @@
 //! and a start needs little of it: what is spread over all of it costs a page fault at each place,
 //! and sixteen pages of memory.
 //!
-//! Names are written without what a compiler or a version of a library adds to them, so that the
-//! list outlives both; a function that is not there any more is passed over.
+//! Names come first as they are in this build, and behind them without what a compiler or a version
+//! of a library adds to them, so that the list outlives both; a function that is not there any more
+//! is passed over.
 
 mod map;
 mod trace;
@@ -39,12 +40,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
     let program = link(&map)?;
     let text = std::fs::read_to_string(&map).map_err(|e| format!("the linker's map: {e}"))?;
     let sections = map::sections(&text);
-    let mut patterns = Vec::new();
+    let addresses = addresses(&scratch, &program)?;
+    let executed = || addresses.iter().filter_map(|at| map::at(&sections, *at));
     let mut known = HashSet::new();
-    for address in addresses(&scratch, &program)? {
-        let found = map::at(&sections, address).map(Section::pattern);
-        patterns.extend(found.filter(|pattern| known.insert(pattern.clone())));
-    }
+    let patterns: Vec<String> = executed()
+        .map(Section::pattern)
+        .chain(executed().filter_map(Section::pattern_of_any_version))
+        .filter(|pattern| known.insert(pattern.clone()))
+        .collect();
     let mut script = HEAD.to_owned();
     for pattern in &patterns {
         let _ = writeln!(script, "    {pattern}");
@@ -52,7 +55,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
     script.push_str("  }\n}\nINSERT BEFORE .text;\n");
     let path = workspace::root().join("crates/wharf/functions.ld");
     std::fs::write(&path, script).map_err(|error| format!("{}: {error}", path.display()))?;
-    println!("{} functions, in {}", patterns.len(), path.display());
+    println!("{} names, in {}", patterns.len(), path.display());
     Ok(true)
 }
 

@@ -47,12 +47,9 @@ pub(super) fn at<'a, 'b>(sections: &'b [Section<'a>], address: u64) -> Option<&'
 }
 
 impl Section<'_> {
-    /// How a linker script names it. A function of Rust has a section of its own, whose name ends in
-    /// a hash that changes with every version of anything; the C library's have their objects.
+    /// How a linker script names it: a function of Rust has a section of its own, the C library's
+    /// have their objects.
     pub(super) fn pattern(&self) -> String {
-        if let Some((name, _)) = self.name.split_once("17h") {
-            return format!("*({name}17h*)");
-        }
         let file = self.object.rsplit('/').next().unwrap_or(self.object);
         match file.strip_suffix(')').and_then(|file| file.split_once('(')) {
             Some((archive, member)) if !archive.ends_with(".rlib") => {
@@ -61,6 +58,13 @@ impl Section<'_> {
             _ if self.name == ".text" => format!("*{file}(.text)"),
             _ => format!("*({})", self.name),
         }
+    }
+
+    /// The same without the hash that ends a function's name in Rust and changes with every version
+    /// of anything; none for what has no such name. It takes all instances of a generic function.
+    pub(super) fn pattern_of_any_version(&self) -> Option<String> {
+        let (name, _) = self.name.split_once("17h")?;
+        Some(format!("*({name}17h*)"))
     }
 }
 
@@ -80,10 +84,10 @@ mod tests {
 ";
 
     #[test]
-    fn code_is_found_by_its_address_and_named_without_its_version() {
+    fn code_is_found_by_its_address() {
         let sections = sections(MAP);
         let pattern = |address| at(&sections, address).map(Section::pattern);
-        let main = "*(.text._ZN5wharf4main17h*)".to_owned();
+        let main = "*(.text._ZN5wharf4main17h0123456789abcdefE)".to_owned();
         assert_eq!(pattern(0x48_3740), Some(main.clone()));
         assert_eq!(pattern(0x48_375c), Some(main));
         assert_eq!(pattern(0x48_375d), None);
@@ -91,5 +95,13 @@ mod tests {
         assert_eq!(pattern(0x48_37a0).unwrap(), "*(.text.memcpy)");
         assert_eq!(pattern(0x48_3800), None);
         assert_eq!(pattern(1), None);
+    }
+
+    #[test]
+    fn only_functions_of_rust_have_versions() {
+        let sections = sections(MAP);
+        let any = |address| at(&sections, address).unwrap().pattern_of_any_version();
+        assert_eq!(any(0x48_3740).unwrap(), "*(.text._ZN5wharf4main17h*)");
+        assert_eq!(any(0x48_3761), None);
     }
 }
