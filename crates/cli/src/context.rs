@@ -30,7 +30,10 @@ impl Context {
                 .filter(|path| path.is_absolute())
         };
         let (data_root, run_root) = if uid == 0 {
-            (PathBuf::from("/var/lib/wharf"), PathBuf::from("/run/wharf"))
+            (
+                PathBuf::from("/var/lib/wharf"),
+                PathBuf::from(engine::RUN_ROOT),
+            )
         } else {
             let home = directory("HOME").unwrap_or_else(|| PathBuf::from("/"));
             let data = directory("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));

@@ -33,7 +33,7 @@ pub use ipnet::IpNet;
 pub use kind::Kind;
 pub use network::{Port, Protocol, Rate, Rates, parse_mac};
 pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest};
-pub use paths::Paths;
+pub use paths::{Paths, RUN_ROOT};
 pub use program::{MONITOR_VERB, PROBE_VERB, SETTLE_VERB};
 pub use volumes::VolumeRecord;
 

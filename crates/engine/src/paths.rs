@@ -7,7 +7,10 @@
 //!            ids/<n>  networks/<id>/<address>  firewall.lock  boot  events.jsonl
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use image::Digest;
+use network::Firewall;
 
 /// The directories of one installation, and the program itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +81,21 @@ impl Paths {
         self.run.join("networks").join(id)
     }
 
+    /// The firewall, whose table is called after the run root where that is another than usual:
+    /// installations side by side on one machine leave each other's alone.
+    pub(crate) fn firewall(&self) -> Firewall {
+        let run = self.run.canonicalize();
+        let run = run.as_deref().unwrap_or(&self.run);
+        let table = match run == Path::new(RUN_ROOT) {
+            true => "wharf".to_owned(),
+            false => format!(
+                "wharf-{}",
+                Digest::of(run.as_os_str().as_encoded_bytes()).short()
+            ),
+        };
+        Firewall { table }
+    }
+
     /// Held by whoever makes the firewall's table anew, or takes something out of it.
     pub(crate) fn firewall_lock(&self) -> PathBuf {
         self.run.join("firewall.lock")
@@ -110,5 +128,32 @@ impl Paths {
     }
 }
 
+/// Root's run root, unless another one is chosen.
+pub const RUN_ROOT: &str = "/run/wharf";
+
 /// The beginning of the names of directories that are being made or removed.
 pub(crate) const UNFINISHED: &str = ".new-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_firewalls_table_is_called_after_a_run_root_that_was_chosen() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |run: PathBuf| Paths {
+            data: PathBuf::new(),
+            run,
+            executable: PathBuf::new(),
+        };
+        assert_eq!(at(RUN_ROOT.into()).firewall().table, "wharf");
+        let (one, two) = (directory.path().join("one"), directory.path().join("two"));
+        let name = at(one.clone()).firewall().table;
+        assert!(name.starts_with("wharf-") && name.len() == 18, "{name}");
+        assert_ne!(name, at(two.clone()).firewall().table);
+        // One directory is one installation, by whichever way.
+        std::fs::create_dir(&one).unwrap();
+        std::os::unix::fs::symlink(&one, &two).unwrap();
+        assert_eq!(at(two).firewall(), at(one).firewall());
+    }
+}

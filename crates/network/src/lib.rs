@@ -29,7 +29,7 @@ pub use bandwidth::{Rate, Rates, set_rates, shaper};
 pub use bridge::{bridge_name, has_bridge, remove_bridge};
 pub use conntrack::{forget_flows_to_container, forget_flows_to_host};
 pub use error::Error;
-pub use firewall::{Counted, Said, is_whole, make, remove, rules, say, unsay};
+pub use firewall::{Counted, Firewall, Said};
 pub use forwarding::{allow, allow_loopback};
 pub use ipam::{Leases, free, holders};
 pub use mac::{of_address as mac_of, parse as parse_mac, text as mac_text};

@@ -6,6 +6,7 @@
 use network::{Endpoint, Said};
 use store::Lock;
 
+use super::charge::Charge;
 use super::networking::{Connection, connections};
 use crate::networks::made_networks;
 use crate::{Engine, Error, Paths};
@@ -17,9 +18,12 @@ pub(super) fn announce(paths: &Paths, endpoints: &[Endpoint]) -> Result<(), Erro
         said.push(Said::Network(&endpoint.network));
         said.extend(endpoint.ports.iter().map(|port| Said::Port(endpoint, port)));
     }
-    if !network::say(&said)? {
+    let firewall = paths.firewall();
+    if !firewall.say(&said)? {
+        let _lock = lock(paths)?;
         make_anew(paths)?;
-        network::say(&said)?;
+        // A port that we hold is ours, whatever is left there of a container that is gone.
+        firewall.say_instead(&said)?;
     }
     for endpoint in endpoints {
         network::allow(&endpoint.network)?;
@@ -44,7 +48,7 @@ pub(super) fn withdraw(
     let said: Vec<Said<'_>> = published()
         .map(|(end, port)| Said::Port(end, port))
         .collect();
-    network::unsay(&said)?;
+    paths.firewall().unsay(&said)?;
     for (endpoint, port) in published() {
         network::forget_flows_to_container(endpoint, port)?;
     }
@@ -55,35 +59,37 @@ fn lock(paths: &Paths) -> Result<Lock, Error> {
     Ok(Lock::exclusive(&paths.firewall_lock())?)
 }
 
-/// Makes the table anew, unless somebody else has just done it.
+/// Makes the table anew, unless somebody else has just done it; the lock is held.
 fn make_anew(paths: &Paths) -> Result<(), Error> {
-    let _lock = lock(paths)?;
-    if network::is_whole()? {
+    let firewall = paths.firewall();
+    if firewall.is_whole()? {
         return Ok(());
     }
     // Whoever says something from here on finds no table, and waits for this one.
-    network::remove()?;
+    firewall.remove()?;
     let networks = made_networks(paths)?;
-    let connections = all_connections(paths);
+    let connections = live_connections(paths);
     let networks = networks.iter().map(|record| Said::Network(&record.network));
-    let published = connections.iter().flat_map(|connection| {
+    let published = connections.iter().flat_map(|(_, connection)| {
         let end = &connection.endpoint;
         // One that is not chosen yet is said by whoever chooses it.
         let ports = end.ports.iter().filter(|port| port.host_port != 0);
         ports.map(move |port| Said::Port(end, port))
     });
-    Ok(network::make(
-        &networks.chain(published).collect::<Vec<_>>(),
-    )?)
+    Ok(firewall.make(&networks.chain(published).collect::<Vec<_>>())?)
 }
 
-/// The connections of all containers; of one that is just going none.
-fn all_connections(paths: &Paths) -> Vec<Connection> {
+/// The connections of all containers with their ids, but of those that nobody is in charge of.
+pub(super) fn live_connections(paths: &Paths) -> Vec<(String, Connection)> {
     let running = std::fs::read_dir(paths.run_containers());
     let ids = running.into_iter().flatten().flatten();
     let ids = ids.filter_map(|entry| entry.file_name().into_string().ok());
-    ids.flat_map(|id| connections(paths, &id).unwrap_or_default())
-        .collect()
+    let is_held = |id: &String| Charge::is_held(paths, id).unwrap_or(true);
+    let of = |id: String| {
+        let all = connections(paths, &id).unwrap_or_default().into_iter();
+        all.map(move |connection| (id.clone(), connection))
+    };
+    ids.filter(is_held).flat_map(of).collect()
 }
 
 impl Engine {
@@ -93,13 +99,13 @@ impl Engine {
         let networks = std::fs::read_dir(self.paths.all_leases());
         let mut networks = networks.into_iter().flatten().flatten();
         let is_used = networks.any(|entry| !network::holders(&entry.path()).is_empty());
-        if !is_used || network::is_whole().unwrap_or(true) {
+        if !is_used || self.paths.firewall().is_whole().unwrap_or(true) {
             return;
         }
         // Somebody may have come here from another network, where these things are none.
         let made = made_networks(&self.paths).unwrap_or_default();
         if made.iter().any(|made| network::has_bridge(&made.network)) {
-            let _ = make_anew(&self.paths);
+            let _ = lock(&self.paths).and_then(|_lock| make_anew(&self.paths));
         }
     }
 }

@@ -55,29 +55,34 @@ impl<'a> Furnisher<'a> {
                     host_port: twin.host_port,
                     ..*port
                 };
-                if let Ok(socket) = network::hold(&mut same) {
+                if let Ok(socket) = self.hold(&mut same) {
                     held.extend(socket);
                     *port = same;
                     continue;
                 }
             }
             let is_any = port.host_port == 0;
-            held.extend(network::hold(port).map_err(|error| self.with_holder(error))?);
+            held.extend(self.hold(port)?);
             chosen = is_any.then_some(*port);
         }
         let path: PathBuf = self.paths.run_dir(self.id).join(NETWORKS);
         Ok(store::write_json(&path, &connections, Durability::Boot)?)
     }
 
-    /// Says which container has a port: the socket that holds it is in no list of the kernel.
-    fn with_holder(&self, error: network::Error) -> network::Error {
-        let network::Error::PortTaken { port, holder } = error else {
-            return error;
-        };
-        let container = publisher(self.paths, &port, self.id);
-        network::Error::PortTaken {
-            port,
-            holder: container.map(|name| format!("container {name}")).or(holder),
+    /// Holds a port. Who has it is said by name: the sockets that hold ports are in no list of the
+    /// kernel.
+    fn hold(&self, port: &mut Port) -> Result<Option<OwnedFd>, network::Error> {
+        let held = network::hold(port);
+        // Where there is no socket, nothing else keeps others from it.
+        if !matches!(held, Ok(None) | Err(network::Error::PortTaken { .. })) {
+            return held;
+        }
+        match publisher(self.paths, port, self.id) {
+            None => held,
+            Some(name) => Err(network::Error::PortTaken {
+                holder: Some(format!("container {name}")),
+                port: *port,
+            }),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use network::{Endpoint, Port, Protocol};
 use serde_json::Value;
 
+use super::announce::live_connections;
 use super::config::{ContainerConfig, PortWish};
 use super::find::RECORD;
 use super::networking::{Connection, connections};
@@ -93,13 +94,11 @@ pub(super) fn publisher(paths: &Paths, port: &Port, id: &str) -> Option<String> 
             && other.host.is_ipv4() == port.host.is_ipv4()
             && (other.protocol, other.host_port) == (port.protocol, port.host_port)
     };
-    let ids = std::fs::read_dir(paths.run_containers()).ok()?.flatten();
-    let mut ids = ids.filter_map(|entry| entry.file_name().into_string().ok());
-    let owner = ids.find(|other| {
-        let all = connections(paths, other).unwrap_or_default();
-        let mut ports = all.iter().flat_map(|connection| &connection.endpoint.ports);
-        other != id && ports.any(conflicts)
-    })?;
+    let (owner, _) = live_connections(paths)
+        .into_iter()
+        .find(|(other, connection)| {
+            other != id && connection.endpoint.ports.iter().any(conflicts)
+        })?;
     let record: Option<Record> = store::read_json(&paths.data_dir(&owner).join(RECORD)).ok()?;
     Some(record?.name)
 }

@@ -69,7 +69,8 @@ impl Engine {
 
     /// The bridge goes first: whoever is interrupted can do it again.
     fn forget_network(&self, network: &NetworkRecord) -> Result<(), Error> {
-        network::unsay(&[network::Said::Network(&network.network)])?;
+        let firewall = self.paths.firewall();
+        firewall.unsay(&[network::Said::Network(&network.network)])?;
         remove_bridge(&network.network.bridge)?;
         Ok(store::remove_tree(&record::path(
             &self.paths,

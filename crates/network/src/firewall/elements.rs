@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use super::Firewall;
 use super::nft::{Element, Nft};
 use super::table;
 use crate::error::Error;
@@ -20,59 +21,89 @@ pub enum Said<'a> {
     Port(&'a Endpoint, &'a Port),
 }
 
-/// Lets the table say this. False when there is no such table.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn say(new: &[Said<'_>]) -> Result<bool, Error> {
-    let mut nft = Nft::open()?;
-    let elements = new.iter().flat_map(|said| elements_of(*said));
-    elements.for_each(|element| nft.add_element(&element));
-    match nft.commit() {
-        Err(error) if error.errno() == Some(Errno::NOENT) => Ok(false),
-        said => said.map(|()| true),
+impl Firewall {
+    /// Lets the table say this. False when there is no such table, or when it says something else
+    /// of one of the ports.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn say(&self, new: &[Said<'_>]) -> Result<bool, Error> {
+        let mut nft = Nft::open(&self.table)?;
+        let elements = new.iter().flat_map(|said| elements_of(*said));
+        elements.for_each(|element| nft.add_element(&element));
+        match nft.commit() {
+            Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::EXIST)) => Ok(false),
+            said => said.map(|()| true),
+        }
     }
-}
 
-/// Makes the table anew, in the place of what there is of it, saying all this.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn make(all: &[Said<'_>]) -> Result<(), Error> {
-    let mut nft = Nft::open()?;
-    table::make(&mut nft);
-    let elements = all.iter().flat_map(|said| elements_of(*said));
-    elements.for_each(|element| nft.add_element(&element));
-    nft.commit()
-}
+    /// Lets the table say this instead of what it says of these ports: of somebody who is gone.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn say_instead(&self, new: &[Said<'_>]) -> Result<(), Error> {
+        let mut nft = Nft::open(&self.table)?;
+        let elements: Vec<Element> = new.iter().flat_map(|said| elements_of(*said)).collect();
+        let mut stale = Vec::new();
+        for element in &elements {
+            let data = nft.element(element)?;
+            if data.is_some() && element.data.is_some() && data != element.data {
+                stale.push(element);
+            }
+        }
+        stale
+            .into_iter()
+            .for_each(|element| nft.delete_element(element));
+        elements.iter().for_each(|element| nft.add_element(element));
+        nft.commit()
+    }
 
-/// Removes the table, if it is there.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn remove() -> Result<(), Error> {
-    let mut nft = Nft::open()?;
-    table::remove(&mut nft);
-    nft.commit()
-}
+    /// Makes the table anew, in the place of what there is of it, saying all this.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn make(&self, all: &[Said<'_>]) -> Result<(), Error> {
+        let mut nft = Nft::open(&self.table)?;
+        table::make(&mut nft);
+        let elements = all.iter().flat_map(|said| elements_of(*said));
+        elements.for_each(|element| nft.add_element(&element));
+        nft.commit()
+    }
 
-/// Lets the table say this no more; what it does not say is no error.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn unsay(old: &[Said<'_>]) -> Result<(), Error> {
-    let mut nft = Nft::open()?;
-    for said in old {
-        for element in elements_of(*said) {
-            // One that is missing must not keep the others.
-            nft.delete_element(&element);
+    /// Removes the table, if it is there.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove(&self) -> Result<(), Error> {
+        let mut nft = Nft::open(&self.table)?;
+        table::remove(&mut nft);
+        nft.commit()
+    }
+
+    /// Lets the table say this no more; what it does not say, or of somebody else, is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn unsay(&self, old: &[Said<'_>]) -> Result<(), Error> {
+        let mut nft = Nft::open(&self.table)?;
+        let elements: Vec<Element> = old.iter().flat_map(|said| elements_of(*said)).collect();
+        loop {
+            let mut there = Vec::new();
+            for element in &elements {
+                if nft.element(element)? == Some(element.data.clone().unwrap_or_default()) {
+                    there.push(element);
+                }
+            }
+            there
+                .into_iter()
+                .for_each(|element| nft.delete_element(element));
             match nft.commit() {
+                // Somebody flushed it meanwhile.
                 Err(error) if error.errno() == Some(Errno::NOENT) => {}
-                done => done?,
+                done => return done,
             }
         }
     }
-    Ok(())
 }
 
 fn elements_of(said: Said<'_>) -> Vec<Element> {

@@ -1,5 +1,6 @@
 //! What the kernel has of the table: whether all of it is there, and what its rules counted.
 
+use super::Firewall;
 use super::expression::COUNTER;
 use super::nft::{Nft, comment};
 use super::table;
@@ -19,39 +20,41 @@ pub struct Counted {
     pub bytes: u64,
 }
 
-/// Whether the table is there with all its rules, and not one of another version.
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn is_whole() -> Result<bool, Error> {
-    let mut nft = Nft::open()?;
-    let Some(table) = nft.table()? else {
-        return Ok(false);
-    };
-    if find(&table, 6).and_then(comment) != Some(table::COMMENT) {
-        return Ok(false);
-    }
-    for (name, rules) in table::chains() {
-        let Some(chain) = nft.chain(name)? else {
+impl Firewall {
+    /// Whether the table is there with all its rules, and not one of another version.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn is_whole(&self) -> Result<bool, Error> {
+        let mut nft = Nft::open(&self.table)?;
+        let Some(table) = nft.table()? else {
             return Ok(false);
         };
-        if find(&chain, 6).and_then(number) != u64::try_from(rules.len()).ok() {
+        if find(&table, 6).and_then(comment) != Some(table::COMMENT) {
             return Ok(false);
         }
+        for (name, rules) in table::chains() {
+            let Some(chain) = nft.chain(name)? else {
+                return Ok(false);
+            };
+            if find(&chain, 6).and_then(number) != u64::try_from(rules.len()).ok() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
-    Ok(true)
-}
 
-/// The rules with their counters, in the order in which packets meet them; none without the table.
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn rules() -> Result<Vec<Counted>, Error> {
-    let rules = Nft::open()?.rules()?;
-    let mut rules: Vec<Counted> = rules.iter().filter_map(|rule| counted(rule)).collect();
-    let place = |rule: &Counted| table::chains().position(|(name, _)| name == rule.chain);
-    rules.sort_by_key(place);
-    Ok(rules)
+    /// The rules with their counters, in the order in which packets meet them; none without the table.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn rules(&self) -> Result<Vec<Counted>, Error> {
+        let rules = Nft::open(&self.table)?.rules()?;
+        let mut rules: Vec<Counted> = rules.iter().filter_map(|rule| counted(rule)).collect();
+        let place = |rule: &Counted| table::chains().position(|(name, _)| name == rule.chain);
+        rules.sort_by_key(place);
+        Ok(rules)
+    }
 }
 
 fn counted(rule: &[u8]) -> Option<Counted> {

@@ -1,5 +1,5 @@
-//! The firewall of networks: one table of nftables, `inet wharf`, that is ours alone, with a fixed
-//! number of rules (`table.rs`). A network or a published port is an element of its sets and maps
+//! The firewall of networks: one table of nftables that is ours alone, with a fixed number of
+//! rules (`table.rs`). A network or a published port is an element of its sets and maps
 //! (`elements.rs`), so that no rule is added for a container, and none is looked at for one.
 //! `nft.rs` writes the messages, `look.rs` reads what the kernel has.
 //!
@@ -11,5 +11,12 @@ mod look;
 mod nft;
 mod table;
 
-pub use elements::{Said, make, remove, say, unsay};
-pub use look::{Counted, is_whole, rules};
+pub use elements::Said;
+pub use look::Counted;
+
+/// The firewall of one installation of wharf: a table that no other one touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firewall {
+    /// The name of its table, of the family `inet`.
+    pub table: String,
+}

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::NETFILTER;
 
 use crate::error::{Doing, Error};
-use crate::netlink::{ACK, Batch, CREATE, Socket, attribute, nested};
+use crate::netlink::{ACK, Batch, CREATE, Socket, attribute, find, nested};
 
 /// Families: `NFPROTO_*`.
 const INET: u8 = 1;
@@ -26,6 +26,7 @@ const NEW_RULE: u16 = 6;
 const GET_RULE: u16 = 7;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENT: u16 = 12;
+const GET_ELEMENT: u16 = 13;
 const DELETE_ELEMENT: u16 = 14;
 
 const APPEND: u16 = 0x800;
@@ -37,8 +38,6 @@ const USER_DATA: [u8; 6] = {
     let [a, b, c, d] = 1u32.to_ne_bytes();
     [0, 4, a, b, c, d]
 };
-
-const TABLE: &str = "wharf";
 
 /// What stands before the attributes of an answer: the family, and more.
 const FAMILY: usize = 4;
@@ -87,17 +86,19 @@ impl Element {
     }
 }
 
-/// A socket, and changes that wait to be made.
-pub(super) struct Nft {
+/// A socket, and changes that wait to be made of the table with this name.
+pub(super) struct Nft<'a> {
+    table: &'a str,
     socket: Socket,
     batch: Batch,
 }
 
-impl Nft {
-    pub(super) fn open() -> Result<Self, Error> {
+impl<'a> Nft<'a> {
+    pub(super) fn open(table: &'a str) -> Result<Self, Error> {
         let socket = Socket::open(Some(NETFILTER))
             .doing(|| "opening a netfilter socket (the kernel needs nf_tables)".to_owned())?;
         Ok(Self {
+            table,
             socket,
             batch: Batch::default(),
         })
@@ -131,43 +132,43 @@ impl Nft {
             Err(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT) => Err(Errno::OPNOTSUPP),
             sent => sent,
         }
-        .doing(|| "changing the firewall's table inet wharf".to_owned())
+        .doing(|| format!("changing the firewall's table inet {}", self.table))
     }
 
     /// Adds the table, which may be there already.
     pub(super) fn add_table(&mut self, comment: &str) {
-        let attributes = [text(1, TABLE), attribute(6, &note(comment))];
+        let attributes = [text(1, self.table), attribute(6, &note(comment))];
         self.add(NEW_TABLE, CREATE, &attributes);
     }
 
     /// Removes the table with all that is in it.
     pub(super) fn delete_table(&mut self) {
-        self.add(DELETE_TABLE, 0, &[text(1, TABLE)]);
+        self.add(DELETE_TABLE, 0, &[text(1, self.table)]);
     }
 
     /// What the kernel says of the table; `None` when there is none.
     pub(super) fn table(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.ask(GET_TABLE, &[text(1, TABLE)])
+        self.ask(GET_TABLE, &[text(1, self.table)])
     }
 
     /// What it says of a chain.
     pub(super) fn chain(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.ask(GET_CHAIN, &[text(1, TABLE), text(3, name)])
+        self.ask(GET_CHAIN, &[text(1, self.table), text(3, name)])
     }
 
     fn ask(&mut self, kind: u16, attributes: &[Vec<u8>]) -> Result<Option<Vec<u8>>, Error> {
         match self.socket.ask(SUBSYSTEM << 8 | kind, &body(attributes)) {
             Ok((_, answer)) => Ok(answer.get(FAMILY..).map(<[u8]>::to_vec)),
             Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno).doing(|| "looking at the table inet wharf".to_owned()),
+            Err(errno) => Err(errno).doing(|| format!("looking at the table inet {}", self.table)),
         }
     }
 
     /// What it says of all rules of the table, in their order.
     pub(super) fn rules(&mut self) -> Result<Vec<Vec<u8>>, Error> {
-        let body = body(&[text(1, TABLE)]);
+        let body = body(&[text(1, self.table)]);
         let answers = self.socket.dump(SUBSYSTEM << 8 | GET_RULE, &body);
-        let answers = answers.doing(|| "reading the rules of inet wharf".to_owned())?;
+        let answers = answers.doing(|| format!("reading the rules of inet {}", self.table))?;
         let attributes = answers
             .iter()
             .filter_map(|(_, answer)| answer.get(FAMILY..));
@@ -177,7 +178,7 @@ impl Nft {
     pub(super) fn add_set(&mut self, set: &Set<'_>) {
         let flags = if set.data.is_empty() { 0 } else { MAP };
         let mut attributes = vec![
-            text(1, TABLE),
+            text(1, self.table),
             text(2, set.name),
             big(3, flags),
             big(4, kind_of(set.key)),
@@ -199,7 +200,7 @@ impl Nft {
             Kind::Nat => "nat",
         };
         let attributes = [
-            text(1, TABLE),
+            text(1, self.table),
             text(3, chain.name),
             nested(4, &hook),
             text(7, kind),
@@ -209,7 +210,7 @@ impl Nft {
 
     pub(super) fn add_rule(&mut self, chain: &str, comment: &str, expressions: &[u8]) {
         let attributes = [
-            text(1, TABLE),
+            text(1, self.table),
             text(2, chain),
             nested(4, expressions),
             attribute(7, &note(comment)),
@@ -219,11 +220,30 @@ impl Nft {
 
     pub(super) fn add_element(&mut self, element: &Element) {
         // Of a map, one that says something else is an error; one that says the same is none.
-        self.add(NEW_ELEMENT, CREATE, &element_attributes(element));
+        self.add(NEW_ELEMENT, CREATE, &self.attributes_of(element));
     }
 
     pub(super) fn delete_element(&mut self, element: &Element) {
-        self.add(DELETE_ELEMENT, 0, &element_attributes(element));
+        self.add(DELETE_ELEMENT, 0, &self.attributes_of(element));
+    }
+
+    /// What the set or map has for the key of an element: nothing, or some data.
+    pub(super) fn element(&mut self, element: &Element) -> Result<Option<Vec<u8>>, Error> {
+        let Some(answer) = self.ask(GET_ELEMENT, &self.attributes_of(element))? else {
+            return Ok(None);
+        };
+        let found = find(&answer, 3).and_then(|list| find(list, 1));
+        let data = found.and_then(|found| find(find(found, 2)?, 1));
+        Ok(Some(data.unwrap_or_default().to_vec()))
+    }
+
+    fn attributes_of(&self, element: &Element) -> [Vec<u8>; 3] {
+        let mut parts = nested(1, &attribute(1, &element.key));
+        if let Some(data) = &element.data {
+            parts.extend(nested(2, &attribute(1, data)));
+        }
+        let list = nested(3, &nested(1, &parts));
+        [text(1, self.table), text(2, element.set), list]
     }
 }
 
@@ -245,15 +265,6 @@ pub(super) fn comment(note: &[u8]) -> Option<&str> {
     std::str::from_utf8(text)
         .ok()
         .filter(|_| note.first() == Some(&COMMENT))
-}
-
-fn element_attributes(element: &Element) -> [Vec<u8>; 3] {
-    let mut parts = nested(1, &attribute(1, &element.key));
-    if let Some(data) = &element.data {
-        parts.extend(nested(2, &attribute(1, data)));
-    }
-    let list = nested(3, &nested(1, &parts));
-    [text(1, TABLE), text(2, element.set), list]
 }
 
 /// Several types as one number.

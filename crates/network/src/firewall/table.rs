@@ -67,14 +67,14 @@ fn rules_of(chain: &str) -> Vec<Rule> {
 }
 
 /// Removes what there may be of it.
-pub(super) fn remove(nft: &mut Nft) {
+pub(super) fn remove(nft: &mut Nft<'_>) {
     // Deleting is an error when it is not there.
     nft.add_table(COMMENT);
     nft.delete_table();
 }
 
 /// Adds everything to the batch, in the place of what there may be.
-pub(super) fn make(nft: &mut Nft) {
+pub(super) fn make(nft: &mut Nft<'_>) {
     remove(nft);
     nft.add_table(COMMENT);
     let sets = [

@@ -1,6 +1,6 @@
 //! What the firewall lets pass and what not, from everywhere to everywhere.
 
-use super::machine::{Machine, address, greeter, hears, is_shut, reaches, sleeper};
+use super::machine::{Machine, address, greeter, hears, is_shut, reaches, sleeper, table_name};
 
 #[test]
 fn a_network_leads_out_in_the_machines_name_unless_it_is_internal() {
@@ -139,7 +139,7 @@ fn rules_of_others_can_be_loaded_again_beside_ours() {
     };
     let wharf = machine.wharf();
     greeter(&wharf, "web", &["-p", "8080:80"]);
-    let table = || machine.ok("nft", &["-s", "list", "table", "inet", "wharf"]);
+    let table = || machine.table_of(&wharf);
     let before = table();
     let chain = "table inet own {\nchain forward { type filter hook forward priority 10; }\n}\n";
     let own = &format!("{chain}flush table inet own\ndelete table inet own\n{chain}");
@@ -157,13 +157,14 @@ fn a_flushed_table_is_made_again_by_the_next_command() {
     machine.wire(&outside);
     let wharf = machine.wharf();
     greeter(&wharf, "web", &["-p", "8080:80"]);
-    let table = || machine.ok("nft", &["-s", "list", "table", "inet", "wharf"]);
+    let table = || machine.table_of(&wharf);
     let whole = table();
+    let name = table_name(&wharf);
     for flush in [
         "flush ruleset",
-        "flush table inet wharf",
-        "flush chain inet wharf forward",
-        "delete table inet wharf; add table inet wharf",
+        &format!("flush table inet {name}"),
+        &format!("flush chain inet {name} forward"),
+        &format!("delete table inet {name}; add table inet {name}"),
     ] {
         machine.ok("nft", &[flush]);
         wharf.ok(&["ps"]);
@@ -233,6 +234,66 @@ fn nothing_of_a_container_or_a_network_stays_in_the_table() {
     ]);
     wharf.ok(&["ps", "-aq"]);
     wharf.ok(&["network", "rm", "web"]);
-    let table = machine.ok("nft", &["list", "table", "inet", "wharf"]);
+    let table = machine.table_of(&wharf);
     assert!(!table.contains("elements"), "{table}");
+}
+
+#[test]
+fn two_installations_leave_each_others_rules_alone() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let (one, two) = (machine.wharf(), machine.wharf());
+    greeter(&one, "web", &["-p", "8081:80"]);
+    greeter(&two, "web", &["-p", "8082:80"]);
+    let tables = || (machine.table_of(&one), machine.table_of(&two));
+    let before = tables();
+    let hears_both = || {
+        for port in ["8081", "8082"] {
+            assert_eq!(outside.hears("192.0.2.1", port), "hello\n", "{port}");
+        }
+    };
+    hears_both();
+    // From one to the other as from outside: by the published port alone.
+    assert_eq!(hears(&one, "web", "192.0.2.1", "8082"), "hello\n");
+    let own = address(&two, "web", "bridge", "IPAddress");
+    assert!(is_shut(&one, "web", &own));
+    // Each makes its own anew, and no more.
+    let flush = format!("flush table inet {}", table_name(&one));
+    machine.ok("nft", &[&flush]);
+    one.ok(&["ps"]);
+    assert_eq!(tables(), before);
+    machine.ok("nft", &["flush", "ruleset"]);
+    two.ok(&["ps"]);
+    assert_eq!(outside.hears("192.0.2.1", "8082"), "hello\n");
+    one.ok(&["ps"]);
+    assert_eq!(tables(), before);
+    hears_both();
+    one.ok(&["rm", "-f", "web"]);
+    assert!(outside.is_shut("192.0.2.1", "8081"));
+    assert_eq!(machine.table_of(&two), before.1);
+}
+
+#[test]
+fn a_port_in_the_table_is_whosever_container_holds_it() {
+    let (Some(machine), Some(outside)) = (Machine::new(), Machine::new()) else {
+        return;
+    };
+    machine.wire(&outside);
+    let wharf = machine.wharf();
+    sleeper(&wharf, "any", &["--network", "bridge"]);
+    // As a crash leaves it until somebody comes to sweep.
+    let map = format!("inet {} any4", table_name(&wharf));
+    let of_another = format!("{map} {{ tcp . 8080 : 10.9.9.9 . 80 }}");
+    let add = format!("add element {of_another}");
+    machine.ok("nft", &[&add]);
+    greeter(&wharf, "web", &["-p", "8080:80"]);
+    assert_eq!(outside.hears("192.0.2.1", "8080"), "hello\n");
+    // And as another one finds it that sweeps late.
+    let replace = format!("delete element {map} {{ tcp . 8080 }}; {add}");
+    machine.ok("nft", &[&replace]);
+    wharf.ok(&["rm", "-f", "web"]);
+    let table = machine.table_of(&wharf);
+    assert!(table.contains("tcp . 8080 : 10.9.9.9 . 80"), "{table}");
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use sha2::Digest as _;
 
 use crate::harness::{Outcome, Wharf, is_root};
 
@@ -59,6 +60,11 @@ impl Machine {
         let outcome = self.run(program, words);
         assert_eq!(outcome.code, 0, "{program} {words:?}: {outcome:?}");
         outcome.stdout
+    }
+
+    /// The firewall's table of an installation on it, without its counters.
+    pub(super) fn table_of(&self, wharf: &Wharf) -> String {
+        self.ok("nft", &["-s", "list", "table", "inet", &table_name(wharf)])
     }
 
     /// Does something that makes sockets, on a thread that is on this machine.
@@ -122,6 +128,18 @@ impl Machine {
             .into();
         outcome.code != 0 && outcome.stdout.is_empty()
     }
+}
+
+/// What the firewall's table of an installation is called.
+pub(super) fn table_name(wharf: &Wharf) -> String {
+    let run = wharf.path("run");
+    let digest = sha2::Sha256::digest(run.as_os_str().as_encoded_bytes());
+    let digits: String = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("wharf-{digits}")
 }
 
 /// Runs a container in the background that says hello on its port 80, with further flags. It is

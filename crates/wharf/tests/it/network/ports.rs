@@ -113,7 +113,7 @@ fn a_container_that_leaves_a_network_leaves_its_ports() {
     assert_eq!(wharf.ok(&["port", "web"]), "");
     wharf.ok(&["network", "rm", "web"]);
     wharf.ok(&["rm", "-f", "web"]);
-    let table = machine.ok("nft", &["list", "table", "inet", "wharf"]);
+    let table = machine.table_of(&wharf);
     assert!(!table.contains("elements"), "{table}");
 }
 
@@ -181,6 +181,12 @@ fn a_port_that_somebody_has_is_refused() {
     assert!(run(&["-p", "[::]:80:80"]).contains("an address of IPv6, and the network has none"));
     assert!(run(&["--network", "host", "-p", "80:80"]).contains("no port can be published"));
     assert!(run(&["-p", "[::1]:80:80"]).contains("publishing on [::1] is not supported"));
+    sleeper(&wharf, "sctp", &["-p", "9000:80/sctp"]);
+    let said = run(&["-p", "9000:90/sctp"]);
+    assert!(
+        said.contains("9000->90/sctp: the port is in use by container sctp"),
+        "{said}"
+    );
     let _listener = machine.within(|| std::net::TcpListener::bind("0.0.0.0:9000").unwrap());
     let said = run(&["-p", "127.0.0.1:9000:80"]);
     let this = format!("(process {})", std::process::id());
