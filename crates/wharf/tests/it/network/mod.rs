@@ -9,3 +9,4 @@ mod crash;
 mod firewall;
 mod machine;
 mod ports;
+mod reach;
