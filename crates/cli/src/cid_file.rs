@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::error_text::sentence;
 use crate::exit_code::Failure;
 
 /// A file that waits for an id; it goes again without one.
@@ -21,8 +22,9 @@ impl CidFile {
         let Some(path) = path else { return Ok(None) };
         let file = File::create_new(path).map_err(|error| {
             Failure::usage(format!(
-                "making the container id file {}: {error}",
-                path.display()
+                "making the container id file {}: {}",
+                path.display(),
+                sentence(&error)
             ))
         })?;
         Ok(Some(Self {

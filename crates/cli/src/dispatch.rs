@@ -108,6 +108,7 @@ fn container_verb(verb: &str) -> &str {
     match verb {
         "ls" | "list" => "ps",
         "prune" => "container prune",
+        "inspect" => "container inspect",
         other => other,
     }
 }
@@ -170,6 +171,9 @@ fn act(context: &Context, verb: &str, words: &[String]) -> Option<Result<i32, Fa
         "why" => with(verb, words, |args| why::why(args, context)),
         "completion" => with(verb, words, completion::completion),
         "man" => with(verb, words, completion::man),
+        "container inspect" => with(verb, words, |args| {
+            inspect::inspect_containers(args, context)
+        }),
         "container prune" => with(verb, words, |args| prune::prune(args, context)),
         "help" => help::help(words.first().map(String::as_str)),
         _ => return None,

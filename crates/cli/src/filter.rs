@@ -29,6 +29,31 @@ impl Filters {
         Ok(Self { wanted })
     }
 
+    /// Refuses values of a key that no object could have; `expected` says which ones there are.
+    pub(crate) fn require(
+        &self,
+        key: &str,
+        expected: &str,
+        is_good: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
+        match self.values(key).iter().find(|value| !is_good(value)) {
+            Some(value) => Err(format!("invalid filter {key}={value}: expected {expected}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses values of a key that are none of these words.
+    pub(crate) fn require_word(&self, key: &str, words: &[&str]) -> Result<(), String> {
+        let expected = format!("one of {}", words.join(", "));
+        self.require(key, &expected, |value| words.contains(&value))
+    }
+
+    /// Refuses values of a key that are neither yes nor no.
+    pub(crate) fn require_truth(&self, key: &str) -> Result<(), String> {
+        let is_truth = |value: &str| ["true", "false", "1", "0"].contains(&value);
+        self.require(key, "true or false", is_truth)
+    }
+
     /// The values that were given for a key.
     pub(crate) fn values(&self, key: &str) -> &[String] {
         self.wanted.get(key).map(Vec::as_slice).unwrap_or_default()
@@ -93,6 +118,16 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_the_known_ones() {
         let error = Filters::parse(&["colour=red".to_owned()], &["id", "name"]).unwrap_err();
         assert_eq!(error, "there is no filter \"colour\" here, only id, name");
+    }
+
+    #[test]
+    fn a_value_that_no_object_has_is_an_error() {
+        let filters = Filters::parse(&["health=ill".to_owned()], &["health"]).unwrap();
+        let error = filters.require_word("health", &["none", "healthy"]);
+        let expected = "invalid filter health=ill: expected one of none, healthy";
+        assert_eq!(error.unwrap_err(), expected);
+        assert!(filters.require_truth("health").is_err());
+        assert!(filters.require_truth("dangling").is_ok());
     }
 
     #[test]

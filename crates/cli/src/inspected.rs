@@ -1,5 +1,7 @@
 //! What the `inspect` verbs share: objects by name, shown as one JSON list or each by a template.
 
+use std::error::Error;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,10 +32,10 @@ pub(crate) fn format(text: &str) -> Result<Format, String> {
 
 /// Shows what `find` gives for each name; one that is not found does not keep the others from being
 /// shown, and makes the exit code 1.
-pub(crate) fn show<T: Serialize>(
+pub(crate) fn show<T: Serialize, E: Error>(
     names: &[String],
     format: Option<&Format>,
-    find: impl Fn(&str) -> Result<T, engine::Error>,
+    find: impl Fn(&str) -> Result<T, E>,
 ) -> Result<i32, Failure> {
     let failed = |error| Failure::usage(format!("writing JSON: {error}"));
     let mut found: Vec<Value> = Vec::new();

@@ -65,6 +65,12 @@ pub(crate) fn render(
     match format {
         Format::Table => Ok(table(shown, rows)),
         Format::Json => Ok(rows.iter().map(|row| format!("{}\n", row.fields)).collect()),
+        Format::Lines(template) if rows.is_empty() => {
+            // What would be wrong with a row is wrong with none.
+            let is_field = |name: &str| shown.iter().chain(others).any(|(field, _)| *field == name);
+            template.check(is_field).map_err(Failure::usage)?;
+            Ok(String::new())
+        }
         Format::Lines(template) => {
             let lines = rows.iter().map(|row| line(template, row));
             lines.collect::<Result<String, _>>()
@@ -130,6 +136,9 @@ mod tests {
         );
         assert_eq!(rendered("json"), "{\"ID\":\"a1\",\"Names\":\"web\"}\n");
         assert_eq!(rendered("{{.ID}} {{.Label \"x\"}}"), "a1 y\n");
+        let empty = |text: &str| render(&format(text).unwrap(), &SHOWN, &[("Label", "LABEL")], &[]);
+        assert_eq!(empty("{{.ID}} {{.Label \"x\"}}").unwrap(), "");
+        assert!(empty("{{.Nope}}").unwrap_err().message.contains("Nope"));
         let table = rendered("table {{.Names}}\\t{{.ID}}");
         assert_eq!(table, "NAMES   CONTAINER ID\nweb     a1\n");
     }

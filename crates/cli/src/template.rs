@@ -4,6 +4,7 @@
 //! Source: the documentation of Go's text/template, and of Docker's "Format command and log
 //! output".
 
+mod check;
 mod evaluate;
 mod functions;
 mod parse;
@@ -22,6 +23,12 @@ impl Template {
         let nodes =
             parse::parse(text).map_err(|why| format!("invalid template {text:?}: {why}"))?;
         Ok(Self { nodes })
+    }
+
+    /// Whether all that it asks of the whole value is there, without a value; what is asked of parts
+    /// shows itself with one.
+    pub(crate) fn check(&self, is_field: impl Fn(&str) -> bool) -> Result<(), String> {
+        check::check(&self.nodes, &is_field)
     }
 
     /// The text that it makes of `value`. `more` are fields that can be asked for but are no part
@@ -109,6 +116,30 @@ mod tests {
         ];
         for (template, text) in cases {
             assert_eq!(rendered(template).as_deref(), Ok(text), "{template}");
+        }
+    }
+
+    #[test]
+    fn fields_are_checked_without_a_value() {
+        let check = |text: &str| {
+            let template = Template::parse(text).unwrap();
+            template.check(|name| ["ID", "Mounts", "State"].contains(&name))
+        };
+        for good in [
+            "{{.ID}} {{json .}} {{len .Mounts}} {{$.ID}}",
+            "{{range .Mounts}}{{.Source}}{{$.ID}}{{end}}{{with .State}}{{.Pid}}{{else}}{{.ID}}{{end}}",
+            "{{if .ID}}{{.State.Pid}}{{end}}{{$x := .ID}}{{$x.Any}}",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "{{.Nope}}",
+            "{{.ID | printf .Nope}}",
+            "{{range .Mounts}}{{$.Nope}}{{end}}",
+            "{{with .State}}{{else}}{{.Nope}}{{end}}",
+            "{{if (eq .Nope 1)}}{{end}}",
+        ] {
+            assert!(check(bad).unwrap_err().contains("\"Nope\""), "{bad}");
         }
     }
 

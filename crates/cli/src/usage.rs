@@ -1,6 +1,6 @@
 //! Parsing one verb's flags, and what the user reads when they make no sense.
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgAction, CommandFactory, FromArgMatches};
 
 use crate::exit_code::Failure;
 use crate::pager;
@@ -15,9 +15,16 @@ pub(crate) fn parse<A: CommandFactory + FromArgMatches>(
         .bin_name(format!("wharf {verb}"))
         .disable_version_flag(true);
     let words = std::iter::once(verb).chain(arguments.iter().map(String::as_str));
-    let parsed = command
-        .try_get_matches_from_mut(words)
+    let mut parsed = command
+        .try_get_matches_from_mut(words.clone())
         .and_then(|matches| A::from_arg_matches(&matches));
+    if parsed.as_ref().is_err_and(clap::Error::use_stderr) {
+        parsed = as_docker(A::command())
+            .bin_name(format!("wharf {verb}"))
+            .disable_version_flag(true)
+            .try_get_matches_from_mut(words)
+            .and_then(|matches| A::from_arg_matches(&matches));
+    }
     parsed.map_err(|error| {
         if error.use_stderr() {
             return Failure::usage(format!(
@@ -28,6 +35,39 @@ pub(crate) fn parse<A: CommandFactory + FromArgMatches>(
         pager::show(&error.to_string());
         Failure::told(0)
     })
+}
+
+/// The same flags as Docker reads them: the last one of several counts, `--rm=false` is not
+/// `--rm`, and whatever follows an option that needs a value is its value. Made only for who
+/// writes them so.
+fn as_docker(command: clap::Command) -> clap::Command {
+    command.args_override_self(true).mut_args(|arg| {
+        if arg.is_positional() {
+            return arg;
+        }
+        match arg.get_action() {
+            ArgAction::SetTrue => arg
+                .action(ArgAction::Set)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_value("false")
+                .default_missing_value("true")
+                .value_parser(truth),
+            ArgAction::Set | ArgAction::Append if !arg.is_require_equals_set() => {
+                arg.allow_hyphen_values(true)
+            }
+            _ => arg,
+        }
+    })
+}
+
+/// The words for yes and no of Go's strconv.ParseBool.
+fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
 }
 
 /// The parser's message as one sentence: without its usage, with its tips.
@@ -57,6 +97,12 @@ mod tests {
     struct Args {
         #[arg(long)]
         name: Option<String>,
+        #[arg(long)]
+        rm: bool,
+        #[arg(short, long)]
+        interactive: bool,
+        #[arg(short, long)]
+        tty: bool,
         #[arg(required = true, trailing_var_arg = true)]
         words: Vec<String>,
     }
@@ -79,6 +125,20 @@ mod tests {
         let args = parsed(&["--name", "web", "host", "ls", "--name", "-l", "--", "-x"]).unwrap();
         assert_eq!(args.name.as_deref(), Some("web"));
         assert_eq!(args.words, ["host", "ls", "--name", "-l", "--", "-x"]);
+    }
+
+    #[test]
+    fn flags_are_read_as_docker_reads_them() {
+        let args = parsed(&["--name", "a", "--rm=false", "--name", "-b", "host", "-x"]).unwrap();
+        assert_eq!(args.name.as_deref(), Some("-b"));
+        assert!(!args.rm && !args.tty);
+        assert_eq!(args.words, ["host", "-x"]);
+        let args = parsed(&["-it=false", "--rm=T", "host"]).unwrap();
+        assert!(args.interactive && args.rm && !args.tty);
+        let args = parsed(&["-it", "--rm", "--rm", "host"]).unwrap();
+        assert!(args.interactive && args.rm && args.tty);
+        let failure = parsed(&["--rm=maybe", "host"]).unwrap_err();
+        assert!(failure.message.contains("--rm") && failure.message.contains("'maybe'"));
     }
 
     #[test]

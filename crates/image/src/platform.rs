@@ -123,7 +123,9 @@ impl FromStr for Platform {
         let host = Self::host();
         match parts.as_slice() {
             [os] if is_os(os) => Ok(Self::new(os, &host.architecture, &host.variant)),
-            [cpu] => Ok(Self::new("linux", cpu, "")),
+            [cpu] => Some(Self::new("linux", cpu, ""))
+                .filter(|platform| CPUS.contains(&platform.architecture.as_str()))
+                .ok_or_else(|| NoPlatform(text.to_owned())),
             [os, cpu] if is_os(os) => Ok(Self::new(os, cpu, "")),
             [cpu, variant] => Ok(Self::new("linux", cpu, variant)),
             [os, cpu, variant] => Ok(Self::new(os, cpu, variant)),
@@ -131,6 +133,12 @@ impl FromStr for Platform {
         }
     }
 }
+
+/// Go's names of CPUs; another one is understood with its system before it.
+const CPUS: [&str; 14] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+    "ppc64le", "riscv64", "s390x", "sparc64",
+];
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
@@ -153,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), normal);
         }
-        for text in ["", "a//b", "linux/amd64/v2/x", "a b"] {
+        for text in ["", "a//b", "linux/amd64/v2/x", "a b", "windoze"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
     }

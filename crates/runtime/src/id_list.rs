@@ -5,7 +5,10 @@
 const LAST: usize = 4095;
 
 /// The numbers of a list, each once, in order.
-pub(crate) fn parse(text: &str) -> Result<Vec<usize>, String> {
+///
+/// # Errors
+/// What is wrong with the list, as a clause that names it.
+pub fn parse(text: &str) -> Result<Vec<usize>, String> {
     let mut numbers = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

@@ -78,7 +78,7 @@ impl Labels {
 }
 
 /// Whether this kernel runs AppArmor.
-pub(crate) fn apparmor_is_enabled() -> bool {
+pub fn apparmor_is_enabled() -> bool {
     std::fs::read("/sys/module/apparmor/parameters/enabled")
         .is_ok_and(|text| text.first() == Some(&b'Y'))
 }

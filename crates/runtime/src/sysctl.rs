@@ -52,8 +52,8 @@ fn refused(key: &str, why: &str) -> Error {
     }
 }
 
-/// The namespace that a parameter belongs to.
-fn owner(key: &str) -> Option<NamespaceType> {
+/// The namespace that a parameter belongs to; without one it is the host's.
+pub fn owner(key: &str) -> Option<NamespaceType> {
     if IPC.contains(&key) || key.starts_with("fs.mqueue.") {
         return Some(NamespaceType::Ipc);
     }

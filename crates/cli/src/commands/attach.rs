@@ -19,7 +19,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEYS", value_parser = foreground::detach_keys)]
     detach_keys: Option<Option<DetachKeys>>,
     /// Pass signals on
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sig_proxy: bool,
     /// Name or id
     container: String,

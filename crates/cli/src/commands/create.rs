@@ -21,8 +21,9 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn create(args: Args, context: &Context) -> Result<i32, Failure> {
-    let cid_file = CidFile::claim(args.container.cidfile.as_deref())?;
+    let cid_path = args.container.cidfile.clone();
     let config = args.container.config(context, true)?;
+    let cid_file = CidFile::claim(cid_path.as_deref())?;
     let engine = context.engine()?;
     let make = |config| engine.create(config);
     let record = args.image.make(&engine, config, context, make)?;

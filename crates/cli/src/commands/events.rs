@@ -54,9 +54,26 @@ const KEYS: [&str; 7] = [
     "volume",
 ];
 
+/// What things happen to.
+const TYPES: [&str; 3] = ["container", "image", "volume"];
+
+/// What a template can ask for: Docker's names, and those of the JSON object.
+const FIELDS: [&str; 13] = [
+    "Action", "Actor", "From", "ID", "Scope", "Status", "Time", "TimeNano", "Type", "from", "id",
+    "scope", "status",
+];
+
 /// Runs the verb.
 pub(crate) fn events(args: &Args, context: &Context) -> Result<i32, Failure> {
     let filters = Filters::parse(&args.filter, &KEYS).map_err(Failure::usage)?;
+    filters
+        .require_word("type", &TYPES)
+        .and_then(|()| filters.require_word("scope", &["local", "swarm"]))
+        .map_err(Failure::usage)?;
+    if let Some(Format::Template(template)) = &args.format {
+        let is_field = |name: &str| FIELDS.contains(&name);
+        template.check(is_field).map_err(Failure::usage)?;
+    }
     let range = EventRange {
         since: args.since,
         until: args.until,

@@ -72,10 +72,10 @@ struct Create {
     #[arg(short, long, value_name = "DRIVER", default_value = "bridge", value_parser = driver)]
     driver: String,
     /// Its addresses, as 10.1.0.0/16; one of each family
-    #[arg(long, value_name = "SUBNET")]
+    #[arg(long, value_name = "SUBNET", value_parser = net)]
     subnet: Vec<IpNet>,
     /// Where containers' addresses come from
-    #[arg(long, value_name = "SUBNET")]
+    #[arg(long, value_name = "SUBNET", value_parser = net)]
     ip_range: Vec<IpNet>,
     /// The bridge's own address
     #[arg(long, value_name = "ADDRESS")]
@@ -191,6 +191,11 @@ fn driver(text: &str) -> Result<String, String> {
     }
 }
 
+fn net(text: &str) -> Result<IpNet, String> {
+    let wrong = || "expected an address and the length of its prefix, as 10.1.0.0/16".to_owned();
+    text.parse().map_err(|_| wrong())
+}
+
 /// Runs the verb in the first word.
 pub(crate) fn network(words: &[String], context: &Context) -> Result<i32, Failure> {
     let (verb, rest) = words
@@ -265,6 +270,11 @@ fn list(args: &List, context: &Context) -> Result<i32, Failure> {
         "dangling", "driver", "id", "label", "label!", "name", "scope", "type",
     ];
     let filters = Filters::parse(&args.filter, &keys).map_err(Failure::usage)?;
+    filters
+        .require_truth("dangling")
+        .and_then(|()| filters.require_word("type", &["builtin", "custom"]))
+        .and_then(|()| filters.require_word("scope", &["local", "swarm", "global"]))
+        .map_err(Failure::usage)?;
     let engine = context.engine()?;
     let used = used(&engine)?;
     let mut networks = engine.networks()?;

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
+use crate::flags::number;
 use crate::listing::{self, Column, Format, Row};
 use crate::{human, output};
 
@@ -23,8 +24,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = listing::format)]
     format: Format,
     /// The newest, whether they run or not
-    #[arg(short = 'n', long, value_name = "NUMBER")]
-    last: Option<usize>,
+    #[arg(short = 'n', long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = number::whole)]
+    last: Option<i64>,
     /// The newest one, whether it runs or not
     #[arg(short, long)]
     latest: bool,
@@ -60,22 +61,33 @@ const OTHERS: [Column; 8] = [
     ("LocalVolumes", "LOCAL VOLUMES"),
 ];
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "health", "id", "name", "label", "label!", "exited", "status", "ancestor", "before", "since",
-    "volume", "network",
+    "volume", "network", "publish", "expose", "is-task",
+];
+
+const STATUSES: [&str; 7] = [
+    "created",
+    "running",
+    "paused",
+    "restarting",
+    "removing",
+    "exited",
+    "dead",
 ];
 
 /// Runs the verb.
 pub(crate) fn ps(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
-    let filters = Filters::parse(&args.filter, &KEYS).map_err(Failure::usage)?;
-    let limit = args.last.or(args.latest.then_some(1));
+    let filters = filters(&args.filter).map_err(Failure::usage)?;
+    // As Docker, a number below 1 is no limit.
+    let last = args.last.and_then(|last| usize::try_from(last).ok());
+    let limit = last.filter(|last| *last > 0).or(args.latest.then_some(1));
     // What is asked for by its status is shown in that status.
     let all = args.all || limit.is_some() || filters.has("status") || filters.has("exited");
     if all {
         engine.sweep(Sweep::All);
     }
-    check_status(&filters)?;
     let border = |key: &str| -> Result<Option<String>, Failure> {
         let name = filters.values(key).first();
         Ok(name
@@ -112,27 +124,20 @@ pub(crate) fn ps(args: Args, context: &Context) -> Result<i32, Failure> {
     Ok(0)
 }
 
-fn check_status(filters: &Filters) -> Result<(), Failure> {
-    let known = [
-        "created",
-        "running",
-        "paused",
-        "restarting",
-        "removing",
-        "exited",
-        "dead",
-    ];
-    match filters
-        .values("status")
-        .iter()
-        .find(|value| !known.contains(&value.as_str()))
-    {
-        Some(value) => Err(Failure::usage(format!(
-            "invalid filter status={value}: expected one of {}",
-            known.join(", ")
-        ))),
-        None => Ok(()),
+/// The conditions, each with a value that a container can have.
+fn filters(flags: &[String]) -> Result<Filters, String> {
+    let filters = Filters::parse(flags, &KEYS)?;
+    filters.require_word("status", &STATUSES)?;
+    filters.require_word("health", &["none", "starting", "healthy", "unhealthy"])?;
+    filters.require("exited", "an exit code", |value| {
+        value.parse::<i32>().is_ok()
+    })?;
+    filters.require_truth("is-task")?;
+    for key in ["publish", "expose"] {
+        let expected = "PORT[-PORT][/tcp|udp|sctp]";
+        filters.require(key, expected, |value| engine::parse_ports(value).is_ok())?;
     }
+    Ok(filters)
 }
 
 fn meets(filters: &Filters, record: &Record, live: &Live) -> bool {
@@ -164,12 +169,39 @@ fn meets(filters: &Filters, record: &Record, live: &Live) -> bool {
         && filters.meets("ancestor", is_image)
         && filters.meets("network", |value| networks.iter().any(|name| name == value))
         && filters.meets("volume", |value| has_volume(record, value))
+        && filters.meets("publish", |value| is_published(record, value))
+        && filters.meets("expose", |value| is_exposed(record, value))
+        // Nothing here belongs to a service.
+        && filters.meets("is-task", |value| value == "false" || value == "0")
         && filters.meets_labels(&record.process.labels)
 }
 
 fn has_volume(record: &Record, wanted: &str) -> bool {
     let mut volumes = record.config.volumes.iter();
     volumes.any(|volume| volume.source.as_os_str() == wanted || volume.target.as_os_str() == wanted)
+}
+
+fn is_published(record: &Record, wanted: &str) -> bool {
+    let Ok((wanted, protocol)) = engine::parse_ports(wanted) else {
+        return false;
+    };
+    let mut ports = record.config.ports.iter();
+    ports.any(|port| {
+        port.protocol == protocol && port.host_port.is_some_and(|port| wanted.contains(&port))
+    })
+}
+
+fn is_exposed(record: &Record, wanted: &str) -> bool {
+    let Ok((wanted, protocol)) = engine::parse_ports(wanted) else {
+        return false;
+    };
+    let exposed = record.config.exposed.iter();
+    let mut exposed = exposed.filter_map(|text| engine::parse_ports(text).ok());
+    let mut published = record.config.ports.iter();
+    published.any(|port| port.protocol == protocol && wanted.contains(&port.port))
+        || exposed.any(|(ports, of)| {
+            of == protocol && ports.start() <= wanted.end() && wanted.start() <= ports.end()
+        })
 }
 
 fn id(record: &Record, args: &Args) -> String {

@@ -20,7 +20,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEYS", value_parser = foreground::detach_keys)]
     detach_keys: Option<Option<DetachKeys>>,
     /// Pass signals on
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sig_proxy: bool,
     /// Where its image comes from
     #[command(flatten)]
@@ -43,8 +44,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     if !args.detach {
         wishes.check()?;
     }
-    let cid_file = CidFile::claim(args.container.cidfile.as_deref())?;
+    let cid_path = args.container.cidfile.clone();
     let config = args.container.config(context, !args.detach)?;
+    let cid_file = CidFile::claim(cid_path.as_deref())?;
     let engine = context.engine()?;
     let streams = (!args.detach).then(|| wishes.streams());
     let make = |config| engine.run(config, streams);

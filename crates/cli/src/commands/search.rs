@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error_text::sentence;
 use crate::exit_code::Failure;
 use crate::filter::Filters;
+use crate::flags::number;
 use crate::flags::registry::RegistryFlags;
 use crate::listing::{self, Column, Format, Row};
 use crate::output;
@@ -19,7 +20,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 25, value_parser = number::within(1..=100))]
     limit: u32,
     /// Cut nothing off
     #[arg(long)]
@@ -48,6 +49,9 @@ const SHOWN: [Column; 4] = [
 pub(crate) fn search(args: &Args, context: &Context) -> Result<i32, Failure> {
     let filters = Filters::parse(&args.filter, &["stars", "is-official"]);
     let filters = filters.map_err(Failure::usage)?;
+    filters
+        .require_truth("is-official")
+        .map_err(Failure::usage)?;
     let fewest = filters.values("stars").first().map(|text| text.parse());
     let fewest: u64 = fewest
         .unwrap_or(Ok(0))
@@ -61,8 +65,10 @@ pub(crate) fn search(args: &Args, context: &Context) -> Result<i32, Failure> {
         .search(registry, term, args.limit)
         .map_err(|error| Failure::usage(sentence(&error)))?;
     found.retain(|result| {
-        let official = result.is_official.to_string();
-        result.star_count >= fewest && filters.meets("is-official", |value| value == official)
+        result.star_count >= fewest
+            && filters.meets("is-official", |value| {
+                (value == "true" || value == "1") == result.is_official
+            })
     });
     let rows: Vec<Row> = found.iter().map(|result| row(result, args)).collect();
     output::print(&listing::render(&args.format, &SHOWN, &[], &rows)?);

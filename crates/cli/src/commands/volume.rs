@@ -158,6 +158,7 @@ fn inspect(args: &Inspect, context: &Context) -> Result<i32, Failure> {
 fn list(args: &List, context: &Context) -> Result<i32, Failure> {
     let keys = ["dangling", "driver", "label", "label!", "name"];
     let filters = Filters::parse(&args.filter, &keys).map_err(Failure::usage)?;
+    filters.require_truth("dangling").map_err(Failure::usage)?;
     let mut volumes = context.engine()?.volumes()?;
     volumes.retain(|(volume, users)| {
         let dangling = users.is_empty();

@@ -11,7 +11,8 @@ use crate::{human, output};
 #[command(name = "why")]
 pub(crate) struct Args {
     /// So many of the last lines of its log
-    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 10)]
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 10,
+          value_parser = crate::flags::number::count::<usize>)]
     tail: usize,
     /// Name or id
     container: String,

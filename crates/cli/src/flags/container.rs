@@ -15,7 +15,7 @@ use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
 use super::network::NetworkFlags;
 use super::publish::PublishFlags;
-use super::{cdi, device, environment, log, mount, namespace, restart, security, ulimit};
+use super::{cdi, device, environment, log, mount, namespace, number, restart, security, ulimit};
 use crate::context::Context;
 use crate::exit_code::Failure;
 
@@ -65,7 +65,7 @@ pub(crate) struct ContainerFlags {
     /// Domain name in the container
     #[arg(long, value_name = "NAME")]
     domainname: Option<String>,
-    /// A further line for /etc/hosts, NAME:ADDRESS
+    /// A further line for /etc/hosts, NAME:ADDRESS or NAME:host-gateway
     #[arg(long, value_name = "NAME:ADDRESS", value_parser = host_line)]
     add_host: Vec<String>,
     /// A name server instead of the host's
@@ -129,7 +129,7 @@ pub(crate) struct ContainerFlags {
     #[arg(long, value_name = "LIMIT", value_parser = ulimit::ulimit)]
     ulimit: Vec<Rlimit>,
     /// Its rank when memory runs out, -1000 to 1000
-    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = number::within(-1000..=1000))]
     oom_score_adj: Option<i32>,
     /// Networks
     #[command(flatten)]
@@ -178,7 +178,7 @@ pub(crate) struct ContainerFlags {
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<String>,
     /// Seconds until `stop` kills
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = number::whole)]
     stop_timeout: Option<i64>,
     /// When it is started again: no, always, unless-stopped or on-failure[:NUMBER]
     #[arg(long, value_name = "POLICY", default_value = "no", value_parser = restart::policy)]
@@ -245,17 +245,17 @@ impl ContainerFlags {
             entrypoint: self.entrypoint.map(entrypoint),
             env: env.map_err(usage)?,
             working_dir: self.workdir,
-            user: self.user,
-            hostname: self.hostname,
+            user: self.user.filter(|user| !user.is_empty()),
+            hostname: self.hostname.filter(|name| !name.is_empty()),
             labels: environment::labels_with_files(&self.label_file, &self.label).map_err(usage)?,
-            annotations: environment::labels(&self.annotation).map_err(usage)?,
+            annotations: environment::pairs("annotation", &self.annotation).map_err(usage)?,
             domainname: self.domainname,
             add_hosts: self.add_host,
             dns: self.dns,
             dns_search: self.dns_search,
             dns_options: self.dns_option,
             group_add: self.group_add,
-            sysctls: environment::labels(&self.sysctl).map_err(usage)?,
+            sysctls: environment::values("kernel parameter", &self.sysctl).map_err(usage)?,
             device_rules: self.device_cgroup_rule,
             volumes_from: self.volumes_from,
             apparmor: security.apparmor,
@@ -352,10 +352,11 @@ fn namespaces(wanted: [Option<Sharing>; 6]) -> Namespaces {
 }
 
 fn host_line(text: &str) -> Result<String, String> {
-    let wrong = || format!("invalid host {text:?}: expected NAME:ADDRESS");
+    let wrong = || format!("invalid host {text:?}: expected NAME:ADDRESS or NAME:host-gateway");
     let (name, address) = text.split_once([':', '=']).ok_or_else(wrong)?;
     let address = address.trim_start_matches('[').trim_end_matches(']');
-    match !name.is_empty() && address.parse::<std::net::IpAddr>().is_ok() {
+    let is_address = address == "host-gateway" || address.parse::<std::net::IpAddr>().is_ok();
+    match super::network::alias(name).is_ok() && is_address {
         true => Ok(format!("{name}:{address}")),
         false => Err(wrong()),
     }

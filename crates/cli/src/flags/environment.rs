@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::error_text::sentence;
+
 /// The variables of the files, then those of the flags. A name without a value takes the
 /// caller's, and is left out if the caller has none.
 pub(crate) fn collect(
@@ -13,8 +15,7 @@ pub(crate) fn collect(
     let mut variables = Vec::new();
     for file in files {
         let file = file.as_ref();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("reading {}: {error}", file.display()))?;
+        let text = read(file)?;
         for line in text.lines().map(str::trim_start) {
             if !line.is_empty() && !line.starts_with('#') {
                 variables.extend(variable(line, own)?);
@@ -27,9 +28,14 @@ pub(crate) fn collect(
     Ok(variables)
 }
 
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file)
+        .map_err(|error| format!("reading {}: {}", file.display(), sentence(&error)))
+}
+
 fn variable(text: &str, own: &[(String, String)]) -> Result<Option<String>, String> {
     let name = text.split('=').next().unwrap_or_default();
-    if name.is_empty() || name.contains(char::is_whitespace) {
+    if name.is_empty() || name.contains(char::is_whitespace) || text.contains('\0') {
         return Err(format!(
             "invalid environment variable {text:?}: expected NAME=VALUE or NAME"
         ));
@@ -49,8 +55,7 @@ pub(crate) fn labels_with_files(
     let mut lines = Vec::new();
     for file in files {
         let file = file.as_ref();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("reading {}: {error}", file.display()))?;
+        let text = read(file)?;
         let kept = text.lines().map(str::trim);
         let kept = kept.filter(|line| !line.is_empty() && !line.starts_with('#'));
         lines.extend(kept.map(str::to_owned));
@@ -61,18 +66,29 @@ pub(crate) fn labels_with_files(
 
 /// Labels, `NAME=VALUE` or `NAME`.
 pub(crate) fn labels(flags: &[String]) -> Result<BTreeMap<String, String>, String> {
-    flags
-        .iter()
-        .map(|flag| {
-            let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
-            match name.is_empty() {
-                true => Err(format!(
-                    "invalid label {flag:?}: expected NAME=VALUE or NAME"
-                )),
-                false => Ok((name.to_owned(), value.to_owned())),
-            }
-        })
-        .collect()
+    pairs("label", flags)
+}
+
+/// `NAME=VALUE` or `NAME`; `what` is the user's word for one.
+pub(crate) fn pairs(what: &str, flags: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let pair = |flag: &String| {
+        let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+        match name.is_empty() {
+            true => Err(format!(
+                "invalid {what} {flag:?}: expected NAME=VALUE or NAME"
+            )),
+            false => Ok((name.to_owned(), value.to_owned())),
+        }
+    };
+    flags.iter().map(pair).collect()
+}
+
+/// `NAME=VALUE`.
+pub(crate) fn values(what: &str, flags: &[String]) -> Result<BTreeMap<String, String>, String> {
+    match flags.iter().find(|flag| !flag.contains('=')) {
+        Some(flag) => Err(format!("invalid {what} {flag:?}: expected NAME=VALUE")),
+        None => pairs(what, flags),
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use engine::{HealthConfig, HealthTest};
 use monitor::OnFailure;
 
 use super::duration::duration;
+use super::number;
 
 /// Docker's, and those that look without running a program.
 #[derive(Debug, clap::Args)]
@@ -39,17 +40,17 @@ pub(crate) struct HealthFlags {
     #[arg(long, value_name = "DURATION", value_parser = span)]
     health_start_interval: Option<Duration>,
     /// So many failures in a row make it unhealthy
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::count::<u32>)]
     health_retries: Option<u32>,
     /// What is done then: none, restart, stop or kill
     #[arg(long, value_name = "ACTION", default_value = "none", value_parser = on_failure)]
     health_on_failure: OnFailure,
 }
 
-/// As Docker, nothing below a millisecond.
+/// As Docker, nothing below a millisecond but 0, which is as if nothing was said.
 fn span(text: &str) -> Result<Duration, String> {
     let span = duration(text)?;
-    match span < Duration::from_millis(1) {
+    match !span.is_zero() && span < Duration::from_millis(1) {
         true => Err(format!("invalid duration {text:?}: expected at least 1ms")),
         false => Ok(span),
     }
@@ -78,7 +79,8 @@ impl HealthFlags {
             return Err("--no-healthcheck and the other health options exclude each other".into());
         }
         let ms = |span: Option<Duration>| {
-            span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+            span.filter(|span| !span.is_zero())
+                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
         };
         let test = match (
             self.health_cmd,

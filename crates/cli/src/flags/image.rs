@@ -53,13 +53,17 @@ impl ImageFlags {
             return make(config).map_err(Failure::of_run);
         };
         if name.starts_with(['.', '/']) {
+            engine.check(config.clone()).map_err(Failure::of_run)?;
             config.root = self.local(engine, &name)?;
             return make(config).map_err(Failure::of_run);
         }
         if image::host::is_built_in(&name) || self.pull == Policy::Never {
             return make(config).map_err(Failure::of_run);
         }
-        if self.pull == Policy::Missing {
+        if self.pull == Policy::Always {
+            // What is wrong with the rest is told before anything is pulled.
+            engine.check(config.clone()).map_err(Failure::of_run)?;
+        } else {
             // A present image costs nothing but this.
             match make(config.clone()) {
                 Err(engine::Error::Image(image::Error::NotFound { .. })) => {}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use engine::{BlockLimit, BlockLimitKind, Rate, Rates, Resources};
 
-use super::size;
+use super::{number, size};
 
 /// Docker's limits.
 #[derive(Debug, clap::Args)]
@@ -23,19 +23,21 @@ pub(crate) struct LimitFlags {
     #[arg(long, value_name = "NUMBER", value_parser = size::cpus)]
     cpus: Option<i64>,
     /// Its share of the processors among others; 1024 is what everybody has
-    #[arg(short, long, value_name = "SHARES")]
+    #[arg(short, long, value_name = "SHARES", value_parser = number::count::<u64>)]
     cpu_shares: Option<u64>,
     /// Microseconds in which --cpu-quota is counted
-    #[arg(long, value_name = "MICROSECONDS")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = number::count::<u64>)]
     cpu_period: Option<u64>,
     /// Microseconds of processor time in a period
-    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true,
+          value_parser = number::whole)]
     cpu_quota: Option<i64>,
     /// Microseconds in which --cpu-rt-runtime is counted
-    #[arg(long, value_name = "MICROSECONDS")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = number::count::<u64>)]
     cpu_rt_period: Option<u64>,
     /// Microseconds of real-time in a period
-    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true,
+          value_parser = number::whole)]
     cpu_rt_runtime: Option<i64>,
     /// Its processors, as 0-2,7
     #[arg(long, value_name = "LIST")]
@@ -44,10 +46,10 @@ pub(crate) struct LimitFlags {
     #[arg(long, value_name = "LIST")]
     cpuset_mems: Option<String>,
     /// Its share of block devices' time, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
+    #[arg(long, value_name = "WEIGHT", value_parser = number::count::<u16>)]
     blkio_weight: Option<u16>,
     /// Limit its processes; -1 is unlimited
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = number::whole)]
     pids_limit: Option<i64>,
     /// How fast it receives and sends on each of its networks, as 10mbit, 1gbit:256k with the bytes
     /// that go at once, or unlimited
@@ -116,7 +118,7 @@ impl LimitFlags {
         if let Some(first) = first {
             resources.memory_swappiness = first.memory_swappiness.flatten();
             resources.oom_kill_disable = first.oom_kill_disable;
-            resources.shm_size = first.shm_size;
+            resources.shm_size = first.shm_size.filter(|bytes| *bytes != 0);
             resources.block_devices = [
                 first.blkio_weight_device,
                 first.device_read_bps,

@@ -46,9 +46,8 @@ fn max_size(value: &str) -> Result<Option<u64>, String> {
     if value == "-1" {
         return Ok(None);
     }
-    let bytes = u64::try_from(size::bytes(value)?)
-        .ok()
-        .filter(|bytes| *bytes > 0);
+    let bytes = size::bytes(value).map_err(|why| format!("max-size: {why}"))?;
+    let bytes = u64::try_from(bytes).ok().filter(|bytes| *bytes > 0);
     bytes
         .map(Some)
         .ok_or_else(|| format!("invalid max-size {value:?}: expected 1 or more"))

@@ -15,6 +15,7 @@ pub(crate) mod moment;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod network;
+pub(crate) mod number;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod registry;

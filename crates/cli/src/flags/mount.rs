@@ -1,7 +1,10 @@
-//! `-v`, `--mount` and `--tmpfs`.
+//! `-v` and `--tmpfs`; `--mount` is in `mount/by_name.rs`.
+
+mod by_name;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use by_name::mount;
 use engine::{ImageMount, Tmpfs, Volume};
 
 /// `TARGET`, or `SOURCE:TARGET[:OPTIONS]` with a path or the name of a volume as the source.
@@ -25,14 +28,35 @@ pub(crate) fn volume(text: &str) -> Result<Volume, String> {
             volume.create_source = true;
         }
         Some("") => return Err(wrong("the source is empty")),
+        Some(name) if name.contains('/') => {
+            return Err(wrong(&format!(
+                "{name:?} is neither the name of a volume nor a path that begins with / or ."
+            )));
+        }
         Some(name) => volume.name = Some(name.to_owned()),
     }
+    let mut access = None;
     for option in options.split(',') {
         match option {
-            "ro" => volume.read_only = true,
-            "rw" => volume.read_only = false,
+            "ro" | "rw" if access.is_some_and(|other| other != option) => {
+                return Err(wrong("it is both ro and rw"));
+            }
+            "ro" | "rw" => {
+                volume.read_only = option == "ro";
+                access = Some(option);
+            }
+            // As on Docker's Linux, where there is nothing between the two sides.
+            word if CONSISTENCY.contains(&word) => {}
             "nocopy" if volume.source.as_os_str().is_empty() => volume.no_copy = true,
-            word if PROPAGATION.contains(&word) => volume.propagation = Some(word.to_owned()),
+            word if PROPAGATION.contains(&word) && volume.name.is_some() => {
+                return Err(wrong("mounts spread only with a path of the host"));
+            }
+            word if PROPAGATION.contains(&word) && volume.propagation.is_none() => {
+                volume.propagation = Some(word.to_owned());
+            }
+            word if PROPAGATION.contains(&word) => {
+                return Err(wrong("there are two words about how mounts spread"));
+            }
             other => return Err(wrong(&format!("the option {other:?} is not supported"))),
         }
     }
@@ -44,71 +68,15 @@ const PROPAGATION: [&str; 6] = [
     "private", "rprivate", "shared", "rshared", "slave", "rslave",
 ];
 
+/// Docker's words for how soon each side sees what the other wrote.
+const CONSISTENCY: [&str; 3] = ["consistent", "cached", "delegated"];
+
 /// A `--mount` is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mount {
     Volume(Volume),
     Tmpfs(Tmpfs),
     Image(ImageMount),
-}
-
-/// `type=bind|volume|tmpfs|image,source=…,target=…[,readonly]`.
-pub(crate) fn mount(text: &str) -> Result<Mount, String> {
-    let wrong = |why: String| format!("invalid mount {text:?}: {why}");
-    let (mut kind, mut source, mut target) = ("volume", None, None);
-    let mut volume = Volume::default();
-    let mut options = Vec::new();
-    for field in text.split(',') {
-        let (key, value) = field.split_once('=').unwrap_or((field, ""));
-        let is_on = || match value {
-            "" | "true" | "1" => Ok(true),
-            "false" | "0" => Ok(false),
-            _ => Err(wrong(format!("{key} is true or false"))),
-        };
-        match key {
-            "type" => kind = value,
-            "source" | "src" => source = Some(value),
-            "target" | "destination" | "dst" => target = Some(value),
-            "readonly" | "ro" => volume.read_only = is_on()?,
-            "volume-nocopy" => volume.no_copy = is_on()?,
-            "bind-propagation" if PROPAGATION.contains(&value) => {
-                volume.propagation = Some(value.to_owned());
-            }
-            "bind-nonrecursive" => volume.shallow = is_on()?,
-            "bind-create-src" => volume.create_source = is_on()?,
-            "tmpfs-size" => options.push(format!("size={}", super::size::bytes(value)?)),
-            "tmpfs-mode" => options.push(format!("mode={value}")),
-            _ => return Err(wrong(format!("the option {field:?} is not supported"))),
-        }
-    }
-    let target = target.ok_or_else(|| wrong("it needs target=PATH".to_owned()))?;
-    volume.target = target_path(target).map_err(wrong)?;
-    match (kind, source) {
-        ("bind", Some(source)) => {
-            volume.source = absolute(source)?;
-            Ok(Mount::Volume(volume))
-        }
-        ("bind", None) => Err(wrong("it needs source=PATH".to_owned())),
-        ("volume", name) => {
-            volume.name = name.filter(|name| !name.is_empty()).map(str::to_owned);
-            volume.anonymous = volume.name.is_none();
-            Ok(Mount::Volume(volume))
-        }
-        ("tmpfs", None) => {
-            options.extend(volume.read_only.then(|| "ro".to_owned()));
-            let target = volume.target;
-            Ok(Mount::Tmpfs(Tmpfs { target, options }))
-        }
-        ("image", Some(reference)) if !reference.is_empty() => Ok(Mount::Image(ImageMount {
-            reference: reference.to_owned(),
-            target: volume.target,
-        })),
-        ("image", _) => Err(wrong("it needs source=IMAGE".to_owned())),
-        ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source".to_owned())),
-        (other, _) => Err(wrong(format!(
-            "the type {other:?} is not supported: bind, volume, tmpfs or image"
-        ))),
-    }
 }
 
 /// `TARGET[:OPTIONS]`.
@@ -160,12 +128,6 @@ mod tests {
         assert!(refusal(volume("/a:b")).contains("not absolute"));
         assert!(refusal(volume("/a:/b:nocopy")).contains("\"nocopy\""));
         assert!(refusal(volume("/a:/b:/c:/d")).contains("expected [SOURCE:]TARGET"));
-        assert!(refusal(mount("type=image,target=/x")).contains("source=IMAGE"));
-        assert!(refusal(mount("type=cluster,source=x,target=/x")).contains("\"cluster\""));
-        assert!(refusal(mount("type=volume,target=/x,volume-subpath=y")).contains("subpath"));
-        assert!(
-            refusal(mount("type=bind,source=/a,target=/x,bind-recursive=no")).contains("bind-")
-        );
     }
 
     #[test]
@@ -174,22 +136,10 @@ mod tests {
         assert_eq!(named.name.as_deref(), Some("data"));
         assert!(named.read_only && named.no_copy && !named.anonymous);
         assert!(volume("/srv").unwrap().anonymous);
-        let Ok(Mount::Volume(by_mount)) = mount("source=data,target=/srv") else {
-            panic!("no volume");
-        };
-        assert_eq!(by_mount.name.as_deref(), Some("data"));
     }
 
     #[test]
-    fn a_mount_says_everything_by_name() {
-        let Ok(Mount::Volume(volume)) = mount("type=bind,src=/a,dst=/b,readonly") else {
-            panic!("no bind");
-        };
-        assert!(volume.read_only && !volume.create_source);
-        let Ok(Mount::Tmpfs(tmpfs)) = mount("type=tmpfs,target=/t,tmpfs-size=1m") else {
-            panic!("no tmpfs");
-        };
-        assert_eq!(tmpfs.options, ["size=1048576"]);
+    fn a_tmpfs_has_options() {
         assert_eq!(
             super::tmpfs("/t:size=1m,exec").unwrap().options,
             ["size=1m", "exec"]

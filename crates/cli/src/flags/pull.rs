@@ -3,7 +3,7 @@
 use image::unpack::Limits;
 use image::{Platform, Wanted};
 
-use super::size;
+use super::{number, size};
 
 /// Which image of several, and how large.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -15,7 +15,7 @@ pub(crate) struct PullFlags {
     #[arg(long, value_name = "BYTES", value_parser = size::bytes)]
     max_layer_size: Option<i64>,
     /// Refuse layers with more files than this [default: 1000000]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::count::<u64>)]
     max_layer_files: Option<u64>,
 }
 

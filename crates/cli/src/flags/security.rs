@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use engine::Seccomp;
 
+use crate::error_text::sentence;
+
 /// Everything that was said.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct SecurityOptions {
@@ -72,7 +74,8 @@ fn absolute<'a>(path: &'a str, flag: &str) -> Result<&'a str, String> {
 
 /// A profile in the runtime's form, or in Docker's own with its conditions.
 fn profile(file: &str) -> Result<Seccomp, String> {
-    let text = std::fs::read(file).map_err(|error| format!("reading {file}: {error}"))?;
+    let text =
+        std::fs::read(file).map_err(|error| format!("reading {file}: {}", sentence(&error)))?;
     let wrong = |error| format!("the seccomp profile {file} cannot be understood: {error}");
     let document: serde_json::Value = serde_json::from_slice(&text).map_err(wrong)?;
     let rules = document["syscalls"].as_array().into_iter().flatten();

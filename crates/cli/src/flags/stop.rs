@@ -1,6 +1,8 @@
 //! How a container is ended: the flags that `stop` and `restart` share, and signals as they are
 //! written.
 
+use super::number;
+
 /// How they are ended.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StopFlags {
@@ -13,7 +15,8 @@ pub(crate) struct StopFlags {
         long = "timeout",
         visible_alias = "time",
         value_name = "SECONDS",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = number::whole
     )]
     pub(crate) timeout: Option<i64>,
 }

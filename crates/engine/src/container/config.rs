@@ -176,6 +176,8 @@ pub struct Volume {
     pub propagation: Option<String>,
     /// Whether mounts below the source are left out.
     pub shallow: bool,
+    /// Whether mounts below the source can be written to although it is read-only.
+    pub writable_below: bool,
 }
 
 /// A device node of the host.

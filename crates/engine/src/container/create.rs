@@ -6,23 +6,17 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use runtime::cgroup::Manager;
 use rustix::fs::{Mode, OFlags};
 use spec::image::ContainerDefaults;
 use store::{Durability, Id};
 
 use super::charge::Charge;
-use super::config::{ContainerConfig, LogDriver, Root};
+use super::config::{ContainerConfig, Root};
 use super::find::RECORD;
 use super::health::HealthConfig;
 use super::image_mounts::MountedImage;
-use super::launch::JOURNAL;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
-use super::restarts::RestartPolicy;
-use super::{
-    devices, health, image_mounts, layer, limits, name, oci_spec, process, publish, recover,
-    sharing, volumes,
-};
+use super::{health, image_mounts, layer, name, process, publish, recover, volumes};
 use crate::events::{Event, note};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
@@ -79,17 +73,19 @@ impl Engine {
     /// Looks at everything that could be wrong; nothing is made.
     pub(super) fn prepare_creation<'a>(
         &self,
-        mut config: ContainerConfig,
+        config: ContainerConfig,
         images: &'a image::Images,
         ephemeral: bool,
     ) -> Result<Prepared<'a>, Error> {
-        self.take_volumes(&mut config)?;
-        self.check(&config)?;
+        let mut config = self.check(config)?;
         let shared = images.share()?;
         let base = base_of(&config, &shared)?;
         volumes::add_images(&mut config, &base.defaults.other);
         publish::take_exposed(&mut config, &base.defaults.other)?;
-        self.take_networks(&mut config)?;
+        if config.networks.is_empty() {
+            // The image's ports may be what a network is needed for.
+            self.take_networks(&mut config)?;
+        }
         let id = Id::random();
         let home = self.paths.data_dir(id.as_str());
         let mounted_images = image_mounts::find(&config, &shared, &home)?;
@@ -106,33 +102,6 @@ impl Engine {
             health,
             _images: shared,
         })
-    }
-
-    /// Finds what is wrong with a configuration before anything is made.
-    fn check(&self, config: &ContainerConfig) -> Result<(), Error> {
-        if let Some(name) = &config.name {
-            name::check(name)?;
-        }
-        if config.auto_remove && config.restart != RestartPolicy::No {
-            return Err(Error::Invalid {
-                what: "restart policy",
-                why: "a container that is removed at its end is not started again".to_owned(),
-            });
-        }
-        if matches!(config.log, LogDriver::Journald { .. }) && !Path::new(JOURNAL).exists() {
-            return Err(Error::Unsupported {
-                what: "the log driver journald".to_owned(),
-                why: "this machine has no journal at /run/systemd/journal/socket",
-            });
-        }
-        sharing::user_space(config, &self.host)?;
-        limits::rlimits(config, &self.host)?;
-        limits::oom_score_adj(config, &self.host)?;
-        limits::resources(&config.resources, devices::rules(config)?)?;
-        devices::wished(config, &self.host)?;
-        oci_spec::capability_sets(config, 0)?;
-        check_cgroup_parent(config, &self.cgroup_manager)?;
-        check_targets(config)
     }
 
     /// Makes everything on disk; the record comes last.
@@ -180,7 +149,6 @@ fn base_of(config: &ContainerConfig, images: &image::Shared<'_>) -> Result<Base,
     match &config.root {
         Root::Image(reference) => images::base(images, reference, config.platform.as_deref()),
         Root::Directory { path, writable } => {
-            check_directory(path)?;
             let layers = match writable {
                 true => Vec::new(),
                 false => vec![("/".into(), vec![path.clone()])],
@@ -232,6 +200,7 @@ fn make_layer(prepared: &Prepared<'_>, place: &Path) -> Result<(), Error> {
             domainname: config.domainname.as_deref(),
             addresses: Vec::new(),
             hosts: &config.add_hosts,
+            gateways: Vec::new(),
             resolv: &layer::resolver(config, &resolv),
         },
     )
@@ -242,64 +211,6 @@ fn sync(directory: &Path) -> Result<(), Error> {
     rustix::fs::open(directory, flags, Mode::empty())
         .and_then(rustix::fs::fsync)
         .map_err(|errno| Error::io("syncing", directory, errno))
-}
-
-fn check_directory(path: &Path) -> Result<(), Error> {
-    if path.is_absolute() && path.is_dir() {
-        return Ok(());
-    }
-    Err(Error::Invalid {
-        what: "root filesystem",
-        why: format!("{} is not a directory", path.display()),
-    })
-}
-
-/// A path below the root of the cgroups, or the name of a slice.
-fn check_cgroup_parent(config: &ContainerConfig, manager: &Manager) -> Result<(), Error> {
-    let Some(parent) = &config.cgroup_parent else {
-        return Ok(());
-    };
-    let is_plain =
-        |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(':');
-    let (is_good, expected) = match manager {
-        Manager::Systemd(_) => (
-            parent.ends_with(".slice") && !parent.contains('/') && is_plain(parent),
-            "expected the name of a slice, as user.slice",
-        ),
-        Manager::Cgroupfs | Manager::Disabled => (
-            parent.trim_matches('/').split('/').all(is_plain),
-            "expected a path below the root of the cgroups, as /jobs",
-        ),
-    };
-    match is_good {
-        true => Ok(()),
-        false => Err(Error::Invalid {
-            what: "cgroup parent",
-            why: format!("{parent:?}: {expected}"),
-        }),
-    }
-}
-
-/// Mounts go to absolute paths, each to its own.
-fn check_targets(config: &ContainerConfig) -> Result<(), Error> {
-    let invalid = |target: &Path, why: &str| Error::Invalid {
-        what: "mount",
-        why: format!("{}: {why}", target.display()),
-    };
-    let volumes = config.volumes.iter().map(|volume| &volume.target);
-    let mut seen: Vec<&Path> = Vec::new();
-    let images = config.image_mounts.iter().map(|mount| &mount.target);
-    let tmpfs = config.tmpfs.iter().map(|tmpfs| &tmpfs.target);
-    for target in volumes.chain(tmpfs).chain(images) {
-        if !target.is_absolute() || target == Path::new("/") {
-            return Err(invalid(target, "expected an absolute path other than /"));
-        }
-        if seen.contains(&target.as_path()) {
-            return Err(invalid(target, "there are two mounts at this path"));
-        }
-        seen.push(target);
-    }
-    Ok(())
 }
 
 impl Record {

@@ -51,6 +51,8 @@ pub(super) struct Names<'a> {
     /// Its addresses, as far as they are known.
     pub(super) addresses: Vec<IpAddr>,
     pub(super) hosts: &'a [String],
+    /// The host's addresses in its networks, for those of `hosts` that ask for them.
+    pub(super) gateways: Vec<IpAddr>,
     /// The text of resolv.conf.
     pub(super) resolv: &'a str,
 }
@@ -127,6 +129,10 @@ pub(super) fn rewrite_hosts(record: &Record, connections: &[Connection]) -> Resu
         domainname: record.config.domainname.as_deref(),
         addresses: addresses.map(ipnet::IpNet::addr).collect(),
         hosts: &record.config.add_hosts,
+        gateways: connections
+            .iter()
+            .flat_map(|connection| connection.endpoint.gateways.iter().copied())
+            .collect(),
         resolv: "",
     };
     let upper = root.writable.join("upper");
@@ -152,6 +158,9 @@ fn replace_in_etc(upper: &Path, name: &str, text: &str) -> Result<(), Errno> {
     written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
+/// Docker's word, in the place of an address, for the host as its container reaches it.
+pub(super) const HOST_GATEWAY: &str = "host-gateway";
+
 /// Docker's hosts file; the container's own name is that of its addresses.
 fn hosts(names: &Names<'_>) -> String {
     let hostname = names.hostname;
@@ -165,7 +174,15 @@ fn hosts(names: &Names<'_>) -> String {
         .iter()
         .filter_map(|line| line.split_once([':', '=']));
     let added: String = added
-        .map(|(name, address)| format!("{address}\t{name}\n"))
+        .map(|(name, address)| match address {
+            HOST_GATEWAY => {
+                let gateways = names.gateways.iter();
+                gateways
+                    .map(|gateway| format!("{gateway}\t{name}\n"))
+                    .collect()
+            }
+            address => format!("{address}\t{name}\n"),
+        })
         .collect();
     let addresses = match names.addresses.as_slice() {
         [] => vec![IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1))],
@@ -226,6 +243,7 @@ mod tests {
             domainname: None,
             addresses: Vec::new(),
             hosts: &["db:10.0.0.2".to_owned(), "six:::1".to_owned()],
+            gateways: Vec::new(),
             resolv: "",
         };
         write_host_files(&overlay, &names).unwrap();

@@ -1,6 +1,7 @@
 //! Limits: what was asked for as the runtime words it, and what becomes of it where the caller
 //! lacks the right. Defaults are lowered with a warning, what was asked for explicitly is refused.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
@@ -9,6 +10,7 @@ use spec::runtime::{
 };
 
 use super::config::{BlockLimitKind, ContainerConfig, Resources};
+use super::cpuset;
 use crate::{Error, Host};
 
 /// The open files of a container: what systemd gives a service.
@@ -16,6 +18,13 @@ const OPEN_FILES: (u64, u64) = (1024, 524_288);
 
 /// Docker's least.
 const LEAST_MEMORY: i64 = 6 << 20;
+
+/// What the kernel takes.
+const CPU_SHARES: RangeInclusive<u64> = 2..=262_144;
+const CPU_PERIODS: RangeInclusive<u64> = 1000..=1_000_000;
+
+/// The kernel's default, in microseconds.
+const REALTIME_PERIOD: u64 = 1_000_000;
 
 /// Microseconds in which a container uses its share of the processors.
 const CPU_PERIOD: u64 = 100_000;
@@ -174,6 +183,12 @@ fn memory(wanted: &Resources) -> Result<Option<Memory>, Error> {
             "the swappiness is a number from 0 to 100".to_owned(),
         ));
     }
+    if let Some(kept) = wanted.memory_reservation
+        && kept < LEAST_MEMORY
+    {
+        let why = format!("a reservation of {kept} bytes: expected at least 6m");
+        return Err(invalid(why));
+    }
     let others = Memory {
         reservation: wanted.memory_reservation,
         swappiness: wanted.memory_swappiness,
@@ -215,6 +230,8 @@ fn cpu(wanted: &Resources) -> Result<Option<Cpu>, Error> {
         let why = "a number of CPUs is a quota already: leave out one of the two".to_owned();
         return invalid("CPU quota", why);
     }
+    check_cpu(wanted)?;
+    cpuset::check(wanted)?;
     let (mut quota, mut period) = (wanted.cpu_quota, wanted.cpu_period);
     if let Some(nano_cpus) = wanted.nano_cpus {
         let count = processors();
@@ -238,6 +255,37 @@ fn cpu(wanted: &Resources) -> Result<Option<Cpu>, Error> {
     Ok(Some(cpu).filter(|cpu| *cpu != Cpu::default()))
 }
 
+/// What the kernel takes of shares, times and real-time; 0 is as if nothing was said.
+fn check_cpu(wanted: &Resources) -> Result<(), Error> {
+    let invalid = |what, why: String| Err(Error::Invalid { what, why });
+    let unlike = |value: Option<u64>, range: &RangeInclusive<u64>| {
+        value.filter(|value| *value != 0 && !range.contains(value))
+    };
+    if let Some(shares) = unlike(wanted.cpu_shares, &CPU_SHARES) {
+        let (least, most) = (CPU_SHARES.start(), CPU_SHARES.end());
+        return invalid(
+            "CPU shares",
+            format!("{shares}: expected {least} to {most}"),
+        );
+    }
+    if let Some(period) = unlike(wanted.cpu_period, &CPU_PERIODS) {
+        let why = format!("{period}: expected 1000 to 1000000 microseconds");
+        return invalid("CPU period", why);
+    }
+    if let Some(quota) = wanted.cpu_quota.filter(|quota| (1..1000).contains(quota)) {
+        let why = format!("{quota}: expected at least 1000 microseconds, or -1 for none");
+        return invalid("CPU quota", why);
+    }
+    let period = wanted.cpu_rt_period.unwrap_or(REALTIME_PERIOD);
+    if let Some(runtime) = wanted.cpu_rt_runtime
+        && u64::try_from(runtime).is_ok_and(|runtime| runtime > period)
+    {
+        let why = format!("{runtime}: more than the period of {period} microseconds");
+        return invalid("real-time of processors", why);
+    }
+    Ok(())
+}
+
 /// How many processors the caller may use.
 fn processors() -> i64 {
     let count = rustix::thread::sched_getaffinity(None).map(|set| set.count());
@@ -249,13 +297,10 @@ fn block_io(wanted: &Resources) -> Result<Option<BlockIo>, Error> {
         weight: wanted.blkio_weight.filter(|weight| *weight != 0),
         ..BlockIo::default()
     };
-    if io
-        .weight
-        .is_some_and(|weight| !(10..=1000).contains(&weight))
-    {
+    if let Some(weight) = io.weight.filter(|weight| !(10..=1000).contains(weight)) {
         return Err(Error::Invalid {
             what: "block io weight",
-            why: "expected a number from 10 to 1000".to_owned(),
+            why: format!("{weight}: expected a number from 10 to 1000"),
         });
     }
     for limit in &wanted.block_devices {

@@ -124,7 +124,7 @@ impl Wanted<'_> {
             volume.propagation.as_deref().unwrap_or("rprivate"),
         ];
         if volume.read_only {
-            options.push("rro");
+            options.push(if volume.writable_below { "ro" } else { "rro" });
         }
         options.extend(self.idmap().then_some("idmap"));
         bind(&volume.source, &volume.target, &options)

@@ -90,6 +90,14 @@ impl Engine {
     }
 }
 
+/// Whether nobody has the name yet; claiming it later is what counts.
+pub(super) fn check_free(paths: &Paths, name: &str) -> Result<(), Error> {
+    match names::resolve(&paths.names(), name)? {
+        Some(owner) if has(paths, &owner, name) => Err(taken(name, &owner)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Docker's rule; it also keeps a name from being a path.
 pub(super) fn check(name: &str) -> Result<(), Error> {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);

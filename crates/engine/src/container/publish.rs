@@ -25,7 +25,7 @@ pub(super) fn take_exposed(
         .chain(std::mem::take(&mut config.exposed))
         .collect();
     for text in &all {
-        let (ports, protocol) = parse_exposed(text)?;
+        let (ports, protocol) = parse_ports(text)?;
         let is_published = |port: u16| {
             let mut known = config.ports.iter();
             known.any(|wish| wish.port == port && wish.protocol == protocol)
@@ -47,7 +47,10 @@ pub(super) fn take_exposed(
 }
 
 /// `80`, `80/udp` or `80-90/tcp`.
-fn parse_exposed(text: &str) -> Result<(std::ops::RangeInclusive<u16>, Protocol), Error> {
+///
+/// # Errors
+/// [`Error::Invalid`] when it is neither.
+pub fn parse_ports(text: &str) -> Result<(std::ops::RangeInclusive<u16>, Protocol), Error> {
     let wrong = || Error::Invalid {
         what: "exposed port",
         why: format!("{text:?}: expected PORT[-PORT][/tcp|udp|sctp]"),

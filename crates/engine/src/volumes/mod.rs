@@ -15,3 +15,4 @@ mod volume;
 pub(crate) use fill::fill;
 pub(crate) use remove::remove_anonymous;
 pub use volume::VolumeRecord;
+pub(crate) use volume::check;

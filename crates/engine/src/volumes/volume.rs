@@ -37,7 +37,7 @@ pub(super) fn directory(paths: &Paths, name: &str) -> PathBuf {
 }
 
 /// Docker's rule; it also keeps a name from being a path.
-pub(super) fn check(name: &str) -> Result<(), Error> {
+pub(crate) fn check(name: &str) -> Result<(), Error> {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let starts_well = name
         .as_bytes()

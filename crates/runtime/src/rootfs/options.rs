@@ -138,7 +138,7 @@ pub(crate) fn propagation(word: &str) -> Option<Propagation> {
 }
 
 /// Every word that is understood, sorted.
-pub(crate) fn known() -> Vec<String> {
+pub fn known() -> Vec<String> {
     let plain = ATTRIBUTES.iter().map(|(word, _, _)| (*word).to_owned());
     let recursive = ATTRIBUTES.iter().map(|(word, _, _)| format!("r{word}"));
     let others = PROPAGATION.iter().map(|(word, _)| *word);

@@ -9,8 +9,9 @@ const HANDS: u64 = 8;
 const STEPS: u64 = 12;
 
 /// Words that say that somebody else was first, which is no failure.
-const CONFLICTS: [&str; 6] = [
+const CONFLICTS: [&str; 7] = [
     "no such container",
+    "no such object",
     "in use by container",
     "that the container has already",
     "cannot ",

@@ -27,10 +27,7 @@ fn a_container_can_be_stopped_started_and_removed() {
     );
     wharf.ok(&["rm", "-f", "web"]);
     let (code, message) = wharf.fails(&["inspect", "web"]);
-    assert_eq!(
-        (code, message.as_str()),
-        (1, "wharf: no such container: web")
-    );
+    assert_eq!((code, message.as_str()), (1, "wharf: no such object: web"));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod archives;
+mod bad_flags;
 mod bad_input;
 mod bad_registry;
 mod bundle;

@@ -85,10 +85,7 @@ fn a_detached_container_that_is_removed_at_its_end_leaves_nothing() {
             break (outcome.code, outcome.stderr);
         }
     };
-    assert_eq!(
-        (code, words),
-        (1, format!("wharf: no such container: {id}\n"))
-    );
+    assert_eq!((code, words), (1, format!("wharf: no such object: {id}\n")));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Volumes: by name and without one, filled at their first use, and removed when nobody uses them.
 
-use crate::harness::{Wharf, is_root};
+use crate::harness::{Outcome, Wharf, is_root};
 
 #[test]
 fn a_volume_outlives_its_containers_and_keeps_owners_whatever_their_ids() {
@@ -151,4 +151,36 @@ fn an_empty_volume_gets_what_the_image_has_there() {
     wharf.run(&words);
     let point = wharf.ok(&["volume", "inspect", "--format", "{{.Mountpoint}}", "empty"]);
     assert_eq!(std::fs::read_dir(point).unwrap().count(), 0);
+}
+
+#[test]
+fn a_bind_is_as_deep_and_as_read_only_as_was_asked_for() {
+    if !is_root() {
+        return;
+    }
+    let wharf = Wharf::new();
+    let source = wharf.path("source");
+    std::fs::create_dir_all(source.join("below")).unwrap();
+    let script = "set -e; mount -t tmpfs tmpfs \"$1\"/below; touch \"$1\"/below/seen
+        chmod 777 \"$1\"/below; shift; exec \"$@\"";
+    let look = "ls /x/below; touch /x/below/new 2>/dev/null && echo written; \
+                touch /x/new 2>/dev/null && echo above; true";
+    for (option, expected) in [
+        ("readonly", "seen\n"),
+        ("readonly,bind-recursive=enabled", "seen\n"),
+        ("readonly,bind-recursive=readonly", "seen\n"),
+        ("readonly,bind-recursive=writable", "seen\nwritten\n"),
+        ("readonly,bind-recursive=disabled", ""),
+    ] {
+        let mount = format!("type=bind,source={},target=/x,{option}", source.display());
+        let ours = wharf.command();
+        let mut command = std::process::Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(&source);
+        command.arg(ours.get_program()).args(ours.get_args());
+        let words = ["run", "--rm", "--mount", &mount, "host", "sh", "-c", look];
+        let outcome: Outcome = command.args(words).output().unwrap().into();
+        assert_eq!(outcome.stdout, expected, "{option}: {outcome:?}");
+    }
 }

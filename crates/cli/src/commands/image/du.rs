@@ -13,7 +13,8 @@ use crate::output::{self, Format, Table};
 #[command(name = "du")]
 pub(crate) struct Args {
     /// How many of each
-    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10,
+          value_parser = crate::flags::number::count::<usize>)]
     number: usize,
     /// table or json
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = crate::output::format)]

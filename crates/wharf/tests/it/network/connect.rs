@@ -70,3 +70,35 @@ fn a_removed_network_leaves_no_bridge() {
     let (_, said) = wharf.fails(&["run", "--rm", "--network", "web", "host", "true"]);
     assert_eq!(said, "wharf: no such network: web");
 }
+
+#[test]
+fn the_host_has_the_name_that_was_asked_for() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    let subnet = ["--subnet", "10.9.0.0/24", "--gateway", "10.9.0.7", "web"];
+    wharf.ok(&[&["network", "create"], &subnet[..]].concat());
+    let run = |network: &str| {
+        let words = [
+            "run",
+            "--rm",
+            "--add-host",
+            "outside:host-gateway",
+            "--network",
+        ];
+        wharf.run(&[&words[..], &[network, "host", "getent", "hosts", "outside"]].concat())
+    };
+    let found = run("web").stdout;
+    let found: Vec<&str> = found.split_whitespace().collect();
+    assert_eq!(found, ["10.9.0.7", "outside"]);
+    wharf.ok(&["network", "create", "--internal", "inner"]);
+    for network in ["inner", "none", "host"] {
+        let refused = run(network);
+        assert_eq!(refused.code, 125, "{refused:?}");
+        assert!(
+            refused.stderr.contains("needs a network that leads out"),
+            "{refused:?}"
+        );
+    }
+}
