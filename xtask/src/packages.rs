@@ -68,6 +68,16 @@ const NEEDED: &[Needed] = &[
         why: "shows our table and makes rules of the machine's own",
     },
     Needed {
+        program: "dig",
+        package: "bind9-dnsutils",
+        why: "asks for names in every way",
+    },
+    Needed {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "is asked for the names that are not containers'",
+    },
+    Needed {
         program: "ps",
         package: "procps",
         why: "the container from the host runs it",

@@ -82,6 +82,7 @@ fn dispatch(context: &Context, verb: &str, words: &[String]) -> i32 {
     match verb {
         monitor::VERB => return monitor::main(words),
         "oci" => return oci::main("wharf oci", words.iter().cloned(), context),
+        names::VERB => return names::main(words),
         probe::VERB => return probe::main(words),
         settle::VERB => return settle::main(words),
         _ => {}

@@ -32,9 +32,9 @@ pub use info::Info;
 pub use ipnet::IpNet;
 pub use kind::Kind;
 pub use network::{Port, Protocol, Rate, Rates, parse_mac};
-pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest};
+pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest, serve_names};
 pub use paths::{Paths, RUN_ROOT};
-pub use program::{MONITOR_VERB, PROBE_VERB, SETTLE_VERB};
+pub use program::{MONITOR_VERB, NAMES_LOCK, NAMES_VERB, PROBE_VERB, SETTLE_VERB};
 pub use volumes::VolumeRecord;
 
 /// One installation of wharf: where it keeps things, and what its caller may do. Each verb is a

@@ -30,6 +30,7 @@ impl Engine {
         if last == boot {
             engine.sweep(Sweep::Some);
             engine.mend_firewall();
+            engine.restore_names();
         } else {
             engine.make_directories()?;
             engine.image_store().recover()?;

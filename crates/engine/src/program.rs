@@ -20,6 +20,20 @@ pub const PROBE_VERB: &str = "__probe";
 /// `wharf __settle DATA_ROOT`: waits until what was pulled is on the disk.
 pub const SETTLE_VERB: &str = "__settle";
 
+/// `wharf __names DATA_ROOT RUN_ROOT ID SOCKETS`: answers for the names of a network, with a lock as
+/// fd 3 and so many sockets after it.
+pub const NAMES_VERB: &str = "__names";
+
+/// The fd of that lock.
+pub const NAMES_LOCK: i32 = 3;
+
+/// The arguments that answer for the network `id`.
+pub(crate) fn names(paths: &Paths, id: &str, sockets: usize) -> [String; 6] {
+    let (data, run) = (paths.data.to_string_lossy(), paths.run.to_string_lossy());
+    let sockets = sockets.to_string();
+    ["wharf", NAMES_VERB, &data, &run, id, &sockets].map(str::to_owned)
+}
+
 /// The arguments that wait for the disk.
 pub(crate) fn settle(paths: &Paths) -> [String; 3] {
     ["wharf", SETTLE_VERB, &paths.data.to_string_lossy()].map(str::to_owned)

@@ -12,6 +12,7 @@ pub(super) const LEVELS: &[(&str, u8)] = &[
     ("runtime", 1),
     ("image", 1),
     ("network", 1),
+    ("dns", 1),
     ("monitor", 1),
     ("engine", 2),
     ("cli", 3),

@@ -24,6 +24,7 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod monitor;
+pub(crate) mod names;
 pub(crate) mod network;
 pub(crate) mod nsenter;
 pub(crate) mod oci;

@@ -56,6 +56,7 @@ impl Engine {
                 let _ = networks::free(&self.paths, &endpoint, &record.id);
                 return Err(error);
             }
+            self.serve_names(&all);
         }
         self.change(&record, |record| {
             record.config.networks.push(wish);

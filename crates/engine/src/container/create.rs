@@ -201,7 +201,7 @@ fn make_layer(prepared: &Prepared<'_>, place: &Path) -> Result<(), Error> {
             addresses: Vec::new(),
             hosts: &config.add_hosts,
             gateways: Vec::new(),
-            resolv: &layer::resolver(config, &resolv),
+            resolv: &layer::resolver(config, &[], &resolv),
         },
     )
 }

@@ -109,8 +109,9 @@ impl Engine {
     }
 
     fn write_documents(&self, record: &Record, charge: &Charge) -> Result<Plan, Error> {
-        self.connect_on_paper(record)?;
-        let plan = self.plan(record)?;
+        let warnings = self.connect_on_paper(record)?;
+        let mut plan = self.plan(record)?;
+        plan.warnings.extend(warnings);
         let directory = charge.directory();
         let path = directory.join("config.json");
         store::write_json(&path, &plan.config, Durability::Boot)?;

@@ -57,9 +57,14 @@ pub(super) struct Names<'a> {
     pub(super) resolv: &'a str,
 }
 
-/// The resolver's configuration: the host's, and what the user wants instead of its parts.
-pub(super) fn resolver(config: &ContainerConfig, host: &str) -> String {
-    if config.dns.is_empty() && config.dns_search.is_empty() && config.dns_options.is_empty() {
+/// The most servers that a resolver asks.
+const MOST_SERVERS: usize = 3;
+
+/// The resolver's configuration: the host's, and what the user wants instead of its parts. One that
+/// has networks asks at their gateways, where they know whom else to ask.
+pub(super) fn resolver(config: &ContainerConfig, gateways: &[IpAddr], host: &str) -> String {
+    let is_plain = config.dns.is_empty() && gateways.is_empty();
+    if is_plain && config.dns_search.is_empty() && config.dns_options.is_empty() {
         return host.to_owned();
     }
     let kept = |key: &str| {
@@ -68,8 +73,16 @@ pub(super) fn resolver(config: &ContainerConfig, host: &str) -> String {
             .filter(|line| line.split_whitespace().next() == Some(key));
         lines.map(|line| format!("{line}\n")).collect::<String>()
     };
-    let servers: String = config
-        .dns
+    let own = config.dns.clone().into_iter();
+    let chosen: Vec<String> = match gateways {
+        [] => own.collect(),
+        some => some
+            .iter()
+            .map(IpAddr::to_string)
+            .take(MOST_SERVERS)
+            .collect(),
+    };
+    let servers: String = chosen
         .iter()
         .map(|server| format!("nameserver {server}\n"))
         .collect();
@@ -85,7 +98,11 @@ pub(super) fn resolver(config: &ContainerConfig, host: &str) -> String {
         servers
     };
     let search = line("search", &config.dns_search);
-    servers + &search + &line("options", &config.dns_options)
+    let options = line("options", &config.dns_options);
+    // A name without a dot is a container's before it is anything else.
+    let is_said = options.contains("ndots:") || gateways.is_empty();
+    let dots = if is_said { "" } else { "options ndots:0\n" };
+    servers + &search + &options + dots
 }
 
 /// Writes `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` into the layer, unless `/etc` is
@@ -113,9 +130,20 @@ pub(super) fn write_host_files(root: &Overlay, names: &Names<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Writes `/etc/hosts` of a container again that is about to run with other addresses. What it made
-/// of its `/etc` meanwhile is its own affair: no link is followed.
-pub(super) fn rewrite_hosts(record: &Record, connections: &[Connection]) -> Result<(), Error> {
+/// The text of resolv.conf of a container with these connections.
+pub(super) fn resolver_with(config: &ContainerConfig, connections: &[Connection]) -> String {
+    let gateways = connections.iter().filter_map(|connection| {
+        let subnets = &connection.endpoint.network.subnets;
+        subnets.first().map(|subnet| subnet.gateway)
+    });
+    // A host without the file has no resolver to hand on.
+    let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    resolver(config, &gateways.collect::<Vec<_>>(), &host)
+}
+
+/// Writes `/etc/hosts` and `/etc/resolv.conf` of a container again that is about to run with other
+/// addresses. What it made of its `/etc` meanwhile is its own affair: no link is followed.
+pub(super) fn rewrite_host_files(record: &Record, connections: &[Connection]) -> Result<(), Error> {
     let mut roots = record.overlays.iter();
     let Some(root) = roots.find(|overlay| overlay.target == Path::new("/")) else {
         return Ok(());
@@ -136,11 +164,15 @@ pub(super) fn rewrite_hosts(record: &Record, connections: &[Connection]) -> Resu
         resolv: "",
     };
     let upper = root.writable.join("upper");
-    match replace_in_etc(&upper, "hosts", &hosts(&names)) {
-        // There is no such file here, or it is no file any more.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => Ok(()),
-        written => written.map_err(|errno| Error::io("writing etc/hosts in", &upper, errno)),
+    let resolver = resolver_with(&record.config, connections);
+    for (name, text) in [("hosts", hosts(&names)), ("resolv.conf", resolver)] {
+        match replace_in_etc(&upper, name, &text) {
+            // There is no such file here, or it is no file any more.
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => {}
+            Err(errno) => return Err(Error::io("writing in etc of", &upper, errno)),
+        }
     }
+    Ok(())
 }
 
 fn replace_in_etc(upper: &Path, name: &str, text: &str) -> Result<(), Errno> {
@@ -224,11 +256,17 @@ mod tests {
     fn the_resolver_is_the_hosts_but_for_what_is_asked_for() {
         let host = "nameserver 10.0.0.1\nsearch lan\noptions ndots:1\n";
         let mut config = ContainerConfig::default();
-        assert_eq!(resolver(&config, host), host);
+        assert_eq!(resolver(&config, &[], host), host);
         config.dns = vec!["9.9.9.9".into()];
         config.dns_search = vec![".".into()];
         let expected = "nameserver 9.9.9.9\noptions ndots:1\n";
-        assert_eq!(resolver(&config, host), expected);
+        assert_eq!(resolver(&config, &[], host), expected);
+        let expected = "nameserver 10.1.0.1\noptions ndots:1\n";
+        let gateway = ["10.1.0.1".parse().unwrap()];
+        assert_eq!(resolver(&config, &gateway, host), expected);
+        let expected = "nameserver 10.1.0.1\nsearch lan\noptions ndots:0\n";
+        let resolver = resolver(&ContainerConfig::default(), &gateway, "search lan\n");
+        assert_eq!(resolver, expected);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub use launch::Started;
 pub use live::Live;
 pub use logs::{LogLine, LogRange, Logs};
 pub(crate) use name::has as is_claimed_by;
-pub(crate) use networking::{connections, endpoint_id};
+pub(crate) use networking::{Connection, connections, endpoint_id};
 pub(crate) use oci_spec::CGROUP_PREFIX;
 pub use process::Resolved;
 pub use publish::parse_ports;

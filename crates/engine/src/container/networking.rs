@@ -91,11 +91,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Leases what a container needs that is just being started, and writes it down.
-    pub(super) fn connect_on_paper(&self, record: &Record) -> Result<(), Error> {
+    /// Leases what a container needs that is just being started, and writes it down; gives back what
+    /// is not as it should be.
+    pub(super) fn connect_on_paper(&self, record: &Record) -> Result<Vec<String>, Error> {
         let wishes = &record.config.networks;
         if wishes.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut made: Vec<Connection> = Vec::new();
         for (number, wish) in wishes.iter().enumerate() {
@@ -117,7 +118,8 @@ impl Engine {
             return Err(error);
         }
         store::write_json(&document(&self.paths, &record.id), &made, Durability::Boot)?;
-        layer::rewrite_hosts(record, &made)
+        layer::rewrite_host_files(record, &made)?;
+        Ok(self.serve_names(&made))
     }
 
     /// Leases the addresses of one connection; its devices have the number `number`.

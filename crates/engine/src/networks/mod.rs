@@ -5,7 +5,8 @@
 //! <data root>/networks/<name>.json          the facts
 //!                      .lock                held by whoever makes or removes one
 //! <run root>/networks/<id>/<address>        a lease: a link to a container's id
-//!                          next, lock
+//!                          next, .lock
+//!                          .names       locked by the process that answers for names
 //! ```
 //!
 //! Who is connected follows from the leases, and how from the container's own `networks.json`.
@@ -13,11 +14,13 @@
 mod create;
 mod inspect;
 mod lease;
+mod names;
 mod network;
 mod remove;
 
 pub use create::NetworkRequest;
 pub use inspect::NetworkInspection;
 pub(crate) use lease::{free, free_all, lease};
+pub use names::serve_names;
 pub use network::NetworkRecord;
 pub(crate) use network::{DEFAULT, made_networks};

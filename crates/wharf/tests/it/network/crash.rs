@@ -1,6 +1,6 @@
 //! `kill -9` of whoever made or held a connection.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::machine::{Machine, sleeper};
 use crate::crash::monitor_of;
@@ -45,7 +45,12 @@ fn a_start_that_is_killed_anywhere_leaves_nothing() {
                 .args(["-f", "-qq", "-o", "/dev/null", &inject, "nsenter"])
                 .args(words);
             command.args(["run", "--rm", "--network", "web", "host", "true"]);
-            let _ = command.output().unwrap();
+            let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut traced = command.spawn().unwrap();
+            // While something is left of the start, somebody answers for names, and is traced too.
+            while traced.try_wait().unwrap().is_none() {
+                wharf.ok(&["ps", "-q"]);
+            }
             // There is only one address.
             wharf.ok(&["run", "--rm", "--network", "web", "host", "true"]);
         }

@@ -8,5 +8,6 @@ mod connect;
 mod crash;
 mod firewall;
 mod machine;
+mod names;
 mod ports;
 mod reach;
