@@ -14,7 +14,7 @@ use runtime::cgroup::OomWatch;
 use runtime::{Exit, Process};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
+use rustix::process::{Signal, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
 use rustix::termios::{Winsize, tcsetwinsize};
 use sys::signals::read_signal;
 
@@ -163,6 +163,7 @@ impl<'a> EventLoop<'a> {
                     }
                     Token::Listener => drop(self.clients.accept(self.listener.as_fd())),
                     Token::Memory => self.count_kills(),
+                    Token::Look => self.care(HealthWatch::heard),
                     Token::Stdin => self.stdin.flush(&self.poller)?,
                     Token::Output(stream) => self.carry(stream)?,
                     Token::Client(slot) => self.serve(slot)?,
@@ -171,13 +172,13 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// A look at the container's health may be over.
-    fn take_look(&mut self, pid: Pid, code: i32) {
+    /// Does something for the container's health, and what follows from it.
+    fn care(&mut self, work: impl FnOnce(&mut HealthWatch, &Poller) -> bool) {
         let Some(health) = &mut self.health else {
             return;
         };
         let before = health.status().to_owned();
-        let falls = health.ended(pid, code);
+        let falls = work(health, &self.poller);
         if before != health.status() {
             (self.witness)(Notice::Health(health.status()));
         }
@@ -197,9 +198,7 @@ impl<'a> EventLoop<'a> {
 
     /// Does what is due.
     fn on_time(&mut self) {
-        if let Some(health) = &mut self.health {
-            health.look();
-        }
+        self.care(HealthWatch::on_time);
         if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
             self.signal(Signal::KILL);
@@ -434,7 +433,7 @@ impl<'a> EventLoop<'a> {
                 return Ok(exit_of(status));
             }
             let code = exit_of(status).map_or(-1, Exit::code);
-            self.take_look(pid, code);
+            self.care(|health, _| health.ended(pid, code));
         }
         Ok(None)
     }

@@ -24,7 +24,7 @@ mod streams;
 pub use config::{Config, FileFormat, FileLog, JournalLog, Log};
 pub use error::Error;
 pub use exit::{EXIT_VERSION, ExitRecord, SENT, Sent};
-pub use health::{HEALTH, Health, HealthResult, OnFailure, Probe};
+pub use health::{HEALTH, Health, HealthResult, Look, OnFailure, Probe, Target};
 pub use notice::{Notice, Witness};
 pub use oom::OomKill;
 pub use pause::pause;

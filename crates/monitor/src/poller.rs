@@ -29,12 +29,14 @@ pub(crate) enum Token {
     Listener,
     /// A limit of memory was met.
     Memory,
+    /// The look at the container's health can go on.
+    Look,
     /// The client in this slot.
     Client(usize),
 }
 
 /// The token of the client in slot 0.
-const FIRST_CLIENT: u64 = 7;
+const FIRST_CLIENT: u64 = 8;
 
 impl Token {
     fn number(self) -> u64 {
@@ -46,6 +48,7 @@ impl Token {
             Token::Signals => 4,
             Token::Listener => 5,
             Token::Memory => 6,
+            Token::Look => 7,
             Token::Client(slot) => FIRST_CLIENT + slot as u64,
         }
     }
@@ -59,6 +62,7 @@ impl Token {
             4 => Token::Signals,
             5 => Token::Listener,
             6 => Token::Memory,
+            7 => Token::Look,
             client => Token::Client(usize::try_from(client - FIRST_CLIENT).unwrap_or(usize::MAX)),
         }
     }

@@ -248,7 +248,7 @@ fn live(
         health: config
             .health
             .as_ref()
-            .map(|probe| HealthWatch::new(probe, &config.bundle)),
+            .map(|probe| HealthWatch::new(probe, &config.bundle, process.pid)),
         witness,
     };
     let mut event_loop = EventLoop::new(setup).map_err(serving)?;

@@ -63,7 +63,7 @@ pub use events::{Event, Events, stats, watch};
 pub use exec::{ExecRequest, exec};
 pub use features::features;
 pub use id_list::parse as parse_id_list;
-pub use init::Step;
+pub use init::{Step, sockets_in_network};
 pub use intel_rdt::Group as ResctrlGroup;
 pub use kill::kill;
 pub use live_mounts::{add_mounts, remove_mounts};

@@ -1,18 +1,16 @@
-//! Looking whether a container is well: what is looked at, and the look itself, which a process of
-//! its own takes for the monitor. When it is taken is the monitor's business.
+//! Looking whether a container is well: what is looked at, and the look by a program in it, which a
+//! process of its own takes for the monitor. The other looks, and when one is taken, are the
+//! monitor's business.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use monitor::OnFailure;
+use monitor::{Look, OnFailure, Target};
 use runtime::{Process, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 use spec::image::Healthcheck;
 
@@ -93,6 +91,9 @@ pub(super) fn resolve(
         test: test.clone(),
         ..config.clone()
     };
+    if let Some(test) = &test {
+        look_for(test)?;
+    }
     match test {
         Some(HealthTest::Disabled) => Ok(None),
         None if health.on_failure != OnFailure::None => Err(Error::Invalid {
@@ -110,7 +111,9 @@ impl Engine {
         let health = record.health.as_ref()?;
         let timeout = record.config.stop_timeout.unwrap_or(super::stop::TIMEOUT);
         Some(monitor::Probe {
+            look: look_for(health.test.as_ref()?).ok()?,
             program: program::probe(&self.paths, &record.id).to_vec(),
+            timeout: health.timeout.unwrap_or(TIMEOUT),
             interval: health.interval.unwrap_or(INTERVAL),
             start_period: health.start_period.unwrap_or(0),
             start_interval: health.start_interval.unwrap_or(START_INTERVAL),
@@ -121,8 +124,8 @@ impl Engine {
         })
     }
 
-    /// Takes one look at a container: its exit code for the monitor, and what is to be said. The
-    /// caller must have a single thread, and ends after this.
+    /// Takes one look at a container by a program in it: its exit code for the monitor, and what is
+    /// to be said.
     ///
     /// # Errors
     /// [`Error::Status`] unless the container runs.
@@ -132,35 +135,17 @@ impl Engine {
             return Ok((0, String::new()));
         };
         let timeout = Duration::from_millis(health.timeout.unwrap_or(TIMEOUT));
-        let until = Instant::now() + timeout;
-        let live = look(&self.paths, &record)?;
-        live.status.require(Operation::Exec, &record.name)?;
-        let pid = live.pid.unwrap_or_default();
-        Ok(match &health.test {
-            Some(HealthTest::Command(words)) => self.look_by_program(&record, words, timeout)?,
+        look(&self.paths, &record)?
+            .status
+            .require(Operation::Exec, &record.name)?;
+        match &health.test {
+            Some(HealthTest::Command(words)) => self.look_by_program(&record, words, timeout),
             Some(HealthTest::Shell(line)) => {
                 let words = ["/bin/sh", "-c", line].map(str::to_owned);
-                self.look_by_program(&record, &words, timeout)?
+                self.look_by_program(&record, &words, timeout)
             }
-            Some(HealthTest::Tcp(address)) => verdict(
-                enter_network(pid).and_then(|()| connect(address, until).map(drop)),
-                "",
-            ),
-            Some(HealthTest::Http(address)) => {
-                match enter_network(pid).and_then(|()| get(address, until)) {
-                    Ok((status, line)) if (200..400).contains(&status) => (0, line),
-                    Ok((_, line)) => (1, line),
-                    Err(error) => (1, error.to_string()),
-                }
-            }
-            Some(HealthTest::File(path)) => {
-                let there = open_inside(pid, path)
-                    .map(drop)
-                    .map_err(std::io::Error::from);
-                verdict(there, &path.display().to_string())
-            }
-            Some(HealthTest::Disabled) | None => (0, String::new()),
-        })
+            _ => Ok((0, String::new())),
+        }
     }
 
     fn look_by_program(
@@ -201,14 +186,6 @@ impl Engine {
     }
 }
 
-fn verdict(outcome: std::io::Result<()>, what: &str) -> (i32, String) {
-    match outcome {
-        Ok(()) => (0, String::new()),
-        Err(error) if what.is_empty() => (1, error.to_string()),
-        Err(error) => (1, format!("{what}: {error}")),
-    }
-}
-
 /// Waits for a process; kills it when the time is over.
 fn wait(process: &Process, timeout: Duration) -> Option<(i32, String)> {
     let until = Instant::now() + timeout;
@@ -231,167 +208,128 @@ fn wait(process: &Process, timeout: Duration) -> Option<(i32, String)> {
     }
 }
 
-/// Moves this process into the network of another one.
-fn enter_network(pid: i32) -> std::io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let enter = |kind: &str, link| {
-        let path = format!("/proc/{pid}/ns/{kind}");
-        let namespace = open(path, flags, Mode::empty())?;
-        move_into_link_name_space(namespace.as_fd(), Some(link))
-    };
-    if !rustix::process::geteuid().is_root() {
-        // Rights over the network come with its user namespace.
-        enter("user", LinkNameSpaceType::User)?;
-    }
-    Ok(enter("net", LinkNameSpaceType::Network)?)
+/// How the monitor looks.
+fn look_for(test: &HealthTest) -> Result<Look, Error> {
+    Ok(match test {
+        HealthTest::Disabled | HealthTest::Command(_) | HealthTest::Shell(_) => Look::Program,
+        HealthTest::File(path) => Look::File(path.clone()),
+        HealthTest::Tcp(target) => Look::Network(Target {
+            addresses: addresses(target, None)?,
+            request: None,
+        }),
+        HealthTest::Http(address) => Look::Network(http(address)?),
+    })
 }
 
-/// Opens a path of the container as its processes see it; nothing leads out of its root.
-fn open_inside(pid: i32, path: &Path) -> Result<OwnedFd, Errno> {
-    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = open(format!("/proc/{pid}/root"), directory, Mode::empty())?;
-    sys::path::open_in_root(root.as_fd(), path, OFlags::PATH)
-}
-
-/// What is left until then.
-fn left(until: Instant) -> std::io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
-    match left.is_zero() {
-        true => Err(std::io::ErrorKind::TimedOut.into()),
-        false => Ok(left),
-    }
-}
-
-/// Connects to `PORT` or `ADDRESS:PORT`.
-fn connect(address: &str, until: Instant) -> std::io::Result<TcpStream> {
-    let address = match address.parse::<u16>() {
-        Ok(port) => format!("127.0.0.1:{port}"),
-        Err(_) => address.to_owned(),
-    };
-    let mut last = std::io::Error::from(std::io::ErrorKind::InvalidInput);
-    let resolved: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    for address in resolved {
-        match TcpStream::connect_timeout(&address, left(until)?) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// Asks for `[http://]HOST[:PORT][/PATH]`, `PORT/PATH` or `/PATH`; gives back the status and its
-/// line.
-fn get(address: &str, until: Instant) -> std::io::Result<(u16, String)> {
+/// The GET of `[http://]HOST[:PORT][/PATH]`, `PORT/PATH` or `/PATH`.
+fn http(address: &str) -> Result<Target, Error> {
     let rest = address.strip_prefix("http://").unwrap_or(address);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let target = target(host);
-    let mut stream = connect(&target, until)?;
-    stream.set_write_timeout(Some(left(until)?))?;
-    let request = format!(
-        "GET /{path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: wharf\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut block = [0; 512];
-    while !answer.contains(&b'\n') && answer.len() < 4096 {
-        // Of all of the look, however little comes at a time.
-        stream.set_read_timeout(Some(left(until)?))?;
-        match stream.read(&mut block)? {
-            0 => break,
-            length => answer.extend_from_slice(&block[..length]),
-        }
+    let is_plain = |byte: u8| byte.is_ascii_graphic();
+    if !path.bytes().all(is_plain) {
+        return Err(invalid(format!(
+            "{address:?} has a path with blanks or more than ASCII"
+        )));
     }
-    let text = String::from_utf8_lossy(&answer);
-    let line = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_owned();
-    let mut words = line.split(' ');
-    let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/"));
-    let status = words.next().filter(|_| is_http);
-    let status = status.and_then(|word| word.parse().ok());
-    let wrong = || std::io::Error::other(format!("{target} does not speak HTTP"));
-    Ok((status.ok_or_else(wrong)?, line))
+    let host = match host.parse::<u16>() {
+        Ok(port) => format!("localhost:{port}"),
+        Err(_) if host.is_empty() => "localhost".to_owned(),
+        Err(_) => host.to_owned(),
+    };
+    let request = format!(
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wharf\r\nConnection: close\r\n\r\n"
+    );
+    Ok(Target {
+        addresses: addresses(&host, Some(80))?,
+        request: Some(request),
+    })
 }
 
-/// Address and port of `HOST[:PORT]`, `PORT` or nothing.
-fn target(host: &str) -> String {
-    let has_port = host
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    match host.parse::<u16>() {
-        _ if host.is_empty() => "127.0.0.1:80".to_owned(),
-        Ok(port) => format!("127.0.0.1:{port}"),
-        Err(_) if has_port => host.to_owned(),
-        Err(_) => format!("{host}:80"),
+/// The addresses of `HOST:PORT` or `PORT`, with a default port also of `HOST`. Nobody resolves names
+/// for the monitor, which must not wait: a host is an address or `localhost`.
+fn addresses(target: &str, default: Option<u16>) -> Result<Vec<SocketAddr>, Error> {
+    let wrong = || {
+        invalid(format!(
+            "{target:?} is no address: expected a port, ADDRESS:PORT or localhost:PORT; names are not resolved"
+        ))
+    };
+    let (host, port) = match (target.parse::<u16>(), target.rsplit_once(':')) {
+        (Ok(port), _) => ("localhost", Some(port)),
+        (_, Some((host, port))) if !target.ends_with(']') => (host, port.parse().ok()),
+        _ => (target, default),
+    };
+    let port = port.filter(|port| *port != 0).ok_or_else(wrong)?;
+    if host == "localhost" {
+        let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        return Ok(both.map(|address| SocketAddr::new(address, port)).to_vec());
+    }
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address = match bare {
+        Some(bare) => bare.parse::<Ipv6Addr>().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().map(IpAddr::V4),
+    };
+    let address = address.map_err(|_| wrong())?;
+    Ok(vec![SocketAddr::new(address, port)])
+}
+
+fn invalid(why: String) -> Error {
+    Error::Invalid {
+        what: "health check",
+        why,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
 
     #[test]
-    fn a_target_has_a_host_and_a_port() {
-        for (host, expected) in [
-            ("", "127.0.0.1:80"),
-            ("8000", "127.0.0.1:8000"),
-            ("[::1]", "[::1]:80"),
-            ("[::1]:8000", "[::1]:8000"),
-            ("box:8000", "box:8000"),
-            ("box", "box:80"),
+    fn a_target_has_an_address_and_a_port() {
+        let both = |port| format!("127.0.0.1:{port} [::1]:{port}");
+        for (target, default, expected) in [
+            ("8000", None, both(8000)),
+            ("localhost:8000", None, both(8000)),
+            ("localhost", Some(80), both(80)),
+            ("192.0.2.1:8000", None, "192.0.2.1:8000".to_owned()),
+            ("192.0.2.1", Some(80), "192.0.2.1:80".to_owned()),
+            ("[2001:db8::1]:8000", None, "[2001:db8::1]:8000".to_owned()),
+            ("[2001:db8::1]", Some(80), "[2001:db8::1]:80".to_owned()),
         ] {
-            assert_eq!(target(host), expected);
+            let found = addresses(target, default).unwrap();
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), expected, "{target}");
+        }
+        for target in [
+            "",
+            "0",
+            "70000",
+            "box:80",
+            "localhost",
+            "localhost:",
+            "::1",
+            "[::1",
+            "1.2.3:4",
+        ] {
+            let error = addresses(target, None).unwrap_err().to_string();
+            assert!(error.contains(&format!("{target:?}")), "{error}");
         }
     }
 
-    /// Serves one connection by `serve`, and asks for it with half a second of patience.
-    fn answer_of(serve: impl FnOnce(TcpStream) + Send) -> std::io::Result<(u16, String)> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        std::thread::scope(|scope| {
-            scope.spawn(move || serve(listener.accept().unwrap().0));
-            get(&address, Instant::now() + Duration::from_millis(500))
-        })
-    }
-
     #[test]
-    fn an_answer_may_come_in_pieces_and_must_be_of_http() {
-        let (status, line) = answer_of(|mut stream| {
-            for piece in [&b"HTT"[..], b"P/1.0 2", b"04 Fine\r\n"] {
-                stream.write_all(piece).unwrap();
-            }
-        })
-        .unwrap();
-        assert_eq!((status, line.as_str()), (204, "HTTP/1.0 204 Fine"));
-        let other = answer_of(|mut stream| stream.write_all(b"SSH-2.0 204 x\n").unwrap());
-        assert!(other.unwrap_err().to_string().contains("not speak HTTP"));
-    }
-
-    /// One byte at a time would be within the patience for each for ever.
-    #[test]
-    fn a_look_ends_in_time_however_little_comes() {
-        let end = answer_of(|mut stream| {
-            stream
-                .set_read_timeout(Some(Duration::from_millis(50)))
-                .unwrap();
-            // Waiting for more of the request paces it; the asker hangs up in the end.
-            while stream.write_all(b"x").is_ok() {
-                let _ = stream.read(&mut [0; 1024]);
-            }
-        });
-        let kind = end.unwrap_err().kind();
-        assert!(
-            matches!(
-                kind,
-                std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
-            ),
-            "{kind}"
-        );
+    fn a_get_asks_its_host_for_its_path() {
+        for (address, host, path) in [
+            ("8000/well", "localhost:8000", "/well"),
+            ("/well?all=1", "localhost", "/well?all=1"),
+            ("http://192.0.2.1:81", "192.0.2.1:81", "/"),
+            ("http://[::1]/a/b", "[::1]", "/a/b"),
+        ] {
+            let request = http(address).unwrap().request.unwrap();
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
+            assert!(request.starts_with(&head), "{request}");
+        }
+        assert!(http("8000/a b").is_err() && http("8000/\r\nX: y").is_err());
     }
 
     #[test]

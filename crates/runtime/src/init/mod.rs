@@ -6,7 +6,9 @@ pub(crate) mod holder;
 mod id_mapped;
 pub(crate) mod parent;
 pub(crate) mod protocol;
+mod sockets;
 mod step;
 pub(crate) mod visitor;
 
+pub use sockets::sockets_in_network;
 pub use step::Step;

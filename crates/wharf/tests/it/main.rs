@@ -30,6 +30,7 @@ mod flags;
 mod hammer;
 mod hammer_images;
 mod harness;
+mod health;
 mod http;
 mod isolation;
 mod layout;
