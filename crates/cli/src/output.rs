@@ -4,6 +4,10 @@
 use std::fmt;
 use std::io::Write;
 
+use serde::Serialize;
+
+use crate::exit_code::Failure;
+
 /// The exit code when nobody reads our output any more, as if the signal had ended us.
 const PIPE: i32 = 128 + 13;
 
@@ -25,6 +29,13 @@ pub(crate) fn print_bytes(bytes: &[u8]) {
             sys::exec::exit_now(1)
         }
     }
+}
+
+/// A document as JSON of many lines.
+pub(crate) fn pretty(document: &impl Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(document);
+    let json = json.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(format!("{json}\n"))
 }
 
 /// Prints an error, once, by whoever stops it.

@@ -31,8 +31,11 @@ pub use images::{
 pub use info::Info;
 pub use ipnet::IpNet;
 pub use kind::Kind;
-pub use network::{Port, Protocol, Rate, Rates, parse_mac};
-pub use networks::{NetworkInspection, NetworkRecord, NetworkRequest, serve_names};
+pub use network::{Counted, Filter, Interface, Port, Protocol, Rate, Rates, Traffic, parse_mac};
+pub use networks::{
+    Device, NetworkExplanation, NetworkInspection, NetworkRecord, NetworkRequest, Pool, Rules,
+    serve_names,
+};
 pub use paths::{Paths, RUN_ROOT};
 pub use program::{MONITOR_VERB, NAMES_LOCK, NAMES_VERB, PROBE_VERB, SETTLE_VERB};
 pub use volumes::VolumeRecord;

@@ -93,8 +93,35 @@ pub fn remove_bridge(bridge: &str) -> Result<(), Error> {
 
 /// Whether a network's bridge is there.
 pub fn has_bridge(network: &Network) -> bool {
-    let found = Route::open().and_then(|mut route| route.link(&network.bridge));
-    found.is_ok_and(|link| link.is_some())
+    look(network).is_ok_and(|bridge| bridge.is_some())
+}
+
+/// A bridge, as the kernel has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bridge {
+    /// Whether packets go through it.
+    pub is_up: bool,
+    /// The largest packet.
+    pub mtu: u32,
+}
+
+/// Looks at a network's bridge; `None` when it is not there.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn look(network: &Network) -> Result<Option<Bridge>, Error> {
+    let link = Route::open()?.link(&network.bridge)?;
+    Ok(link.map(|link| {
+        let mut attributes = link.attributes.iter();
+        let mtu = attributes.find_map(|attribute| match attribute {
+            LinkAttribute::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        });
+        Bridge {
+            is_up: link.header.flags.contains(LinkFlags::Up),
+            mtu: mtu.unwrap_or_default(),
+        }
+    }))
 }
 
 /// Keeps a device from giving itself an address.

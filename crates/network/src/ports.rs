@@ -64,6 +64,17 @@ pub struct Port {
     pub port: u16,
 }
 
+impl Port {
+    /// From where it can be reached, as far as the machine's own rules let it.
+    pub fn reached_from(&self) -> String {
+        match self.host {
+            host if host.is_loopback() => "this machine alone".to_owned(),
+            host if host.is_unspecified() => "everywhere".to_owned(),
+            host => format!("wherever {host} can be reached from"),
+        }
+    }
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = SocketAddr::new(self.host, self.host_port);

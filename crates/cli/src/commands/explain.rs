@@ -1,7 +1,10 @@
 //! `wharf explain`: what a container is made of.
 
 mod drawing;
+mod networks;
 mod script;
+
+pub(crate) use networks::{count, counted, describe};
 
 use crate::context::Context;
 use crate::exit_code::Failure;
@@ -11,7 +14,7 @@ use crate::pager;
 /// Show what a container is made of
 ///
 /// Every namespace and who shares it, every file of its cgroup that was written, every layer and
-/// mount, and what its program may do. With --commands, as a script of shell commands that make the
+/// mount, its networks and from where its ports can be reached, and what its program may do. With --commands, as a script of shell commands that make the
 /// same.
 #[derive(Debug, clap::Parser)]
 #[command(name = "explain")]
@@ -32,13 +35,7 @@ pub(crate) fn explain(args: Args, context: &Context) -> Result<i32, Failure> {
     let text = match (args.commands, args.format) {
         (true, _) => script::script(&explanation)?,
         (false, Format::Table) => drawing::draw(&explanation).to_string(),
-        (false, Format::Json) => {
-            let json = serde_json::to_string_pretty(&explanation);
-            format!(
-                "{}\n",
-                json.map_err(|error| Failure::usage(error.to_string()))?
-            )
-        }
+        (false, Format::Json) => output::pretty(&explanation)?,
     };
     match args.commands {
         // It goes to a file, or to a shell.

@@ -1,5 +1,7 @@
 //! `wharf network …`: make, list, show and remove networks, and connect containers to them.
 
+mod explain;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::CommandFactory;
@@ -33,6 +35,8 @@ enum Verb {
     Create(Create),
     /// Take a container off a network
     Disconnect(Disconnect),
+    /// Show what a network is made of
+    Explain(explain::Args),
     /// Show everything about networks
     Inspect(Inspect),
     /// List networks
@@ -206,6 +210,9 @@ pub(crate) fn network(words: &[String], context: &Context) -> Result<i32, Failur
         "create" => with("network create", rest, |args| create(args, context)),
         "disconnect" => with("network disconnect", rest, |args| {
             disconnect(&args, context)
+        }),
+        "explain" => with("network explain", rest, |args| {
+            explain::explain(&args, context)
         }),
         "inspect" => with("network inspect", rest, |args| inspect(&args, context)),
         "ls" | "list" => with("network ls", rest, |args| list(&args, context)),

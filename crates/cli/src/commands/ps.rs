@@ -1,6 +1,6 @@
 //! `wharf ps`: list containers.
 
-use engine::{Engine, Live, Record, Status, Sweep};
+use engine::{Engine, Live, Port, Record, Status, Sweep};
 use serde_json::json;
 
 use crate::context::Context;
@@ -50,7 +50,7 @@ const SHOWN: [Column; 7] = [
     ("Names", "NAMES"),
 ];
 
-const OTHERS: [Column; 8] = [
+const OTHERS: [Column; 9] = [
     ("CreatedAt", "CREATED AT"),
     ("State", "STATE"),
     ("Size", "SIZE"),
@@ -59,6 +59,7 @@ const OTHERS: [Column; 8] = [
     ("Mounts", "MOUNTS"),
     ("Networks", "NETWORKS"),
     ("LocalVolumes", "LOCAL VOLUMES"),
+    ("ReachedFrom", "REACHED FROM"),
 ];
 
 const KEYS: [&str; 15] = [
@@ -261,8 +262,7 @@ pub(super) fn status(live: &Live) -> String {
 }
 
 /// Docker's words for the published ports, and for those that are only exposed.
-fn ports(record: &Record, engine: &Engine) -> String {
-    let published = engine.ports(record).unwrap_or_default();
+fn ports(record: &Record, published: &[Port]) -> String {
     let is_published = |exposed: &String| {
         let mut published = published.iter();
         published.any(|port| *exposed == format!("{}/{}", port.port, port.protocol))
@@ -279,7 +279,16 @@ fn ports(record: &Record, engine: &Engine) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
+/// From where each published port can be reached.
+fn reached_from(published: &[Port]) -> String {
+    let texts = published
+        .iter()
+        .map(|port| format!("{port} from {}", port.reached_from()));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
 fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
+    let published = engine.ports(record).unwrap_or_default();
     let labels = record.process.labels.iter();
     let labels: Vec<String> = labels
         .map(|(name, value)| format!("{name}={value}"))
@@ -306,12 +315,13 @@ fn row(record: &Record, live: &Live, args: &Args, engine: &Engine) -> Row {
             "RunningFor": human::ago(&record.created),
             "State": live.status.name(),
             "Status": status(live),
-            "Ports": ports(record, engine),
+            "Ports": ports(record, &published),
             "Names": record.name,
             "Labels": labels.join(","),
             "Mounts": mounts.join(","),
             "Networks": record.network_names().join(","),
             "LocalVolumes": "0",
+            "ReachedFrom": reached_from(&published),
             "Size": size,
         }),
         more: json!({ "Label": record.process.labels }),

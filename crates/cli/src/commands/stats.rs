@@ -126,7 +126,7 @@ fn look(engine: &Engine, args: &Args) -> Result<Look, Failure> {
 fn row(name: &str, usage: Option<&Usage>, last: &Look, args: &Args) -> Row {
     let Some(usage) = usage else {
         let nothing = json!({"ID": "--", "Name": name, "Container": name, "CPUPerc": "--",
-            "MemUsage": "-- / --", "MemPerc": "--", "NetIO": "-- / --", "NetLimit": "-- / --", "BlockIO": "-- / --",
+            "MemUsage": "-- / --", "MemPerc": "--", "NetIO": "-- / --", "NetLimit": "-- / --", "Interfaces": [], "BlockIO": "-- / --",
             "PIDs": "--"});
         return Row::new(nothing);
     };
@@ -143,11 +143,23 @@ fn row(name: &str, usage: Option<&Usage>, last: &Look, args: &Args) -> Row {
         "CPUPerc": format!("{:.2}%", processors(before, usage)),
         "MemUsage": format!("{} / {}", human::binary_size(usage.memory), human::binary_size(usage.memory_limit)),
         "MemPerc": format!("{:.2}%", percent(usage.memory, usage.memory_limit)),
-        "NetIO": pair(usage.network),
+        "NetIO": pair(network(usage)),
+        "Interfaces": usage.interfaces,
         "BlockIO": pair(usage.block),
         "NetLimit": limits(&usage.network_limits),
         "PIDs": usage.pids.to_string(),
     }))
+}
+
+/// Bytes received and sent by all interfaces.
+fn network(usage: &Usage) -> (u64, u64) {
+    let interfaces = usage.interfaces.iter();
+    interfaces.fold((0, 0), |(received, sent), interface| {
+        (
+            received + interface.received.bytes,
+            sent + interface.sent.bytes,
+        )
+    })
 }
 
 /// How fast a container may receive and send.

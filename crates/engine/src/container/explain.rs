@@ -1,6 +1,7 @@
 //! What a container is made of: the document of `explain`. Each part is gathered in a file of its
 //! own, from the kernel where it runs, and from its record where it does not.
 
+mod attachments;
 mod control;
 mod files;
 mod rights;
@@ -13,6 +14,8 @@ use runtime::Record as RuntimeRecord;
 use serde::Serialize;
 use spec::runtime::Config;
 
+pub(crate) use attachments::attachment;
+pub use attachments::{Attachment, PublishedPort};
 pub use control::{Control, Directory, Use};
 pub use files::{Layer, Mounted, RootPart};
 pub use rights::Rights;
@@ -60,6 +63,8 @@ pub struct Explanation {
     pub rights: Option<Rights>,
     /// Network devices in its network namespace.
     pub network_devices: Vec<String>,
+    /// Its connections to networks, while it runs.
+    pub networks: Vec<Attachment>,
     /// How fast it may receive and send on each of its networks.
     pub network_rates: Rates,
     /// Where its output is kept.
@@ -105,6 +110,7 @@ impl Engine {
         let mut explanation = self.at_rest(&record, &live);
         if let (Some(pid), Some(config), Some(runtime)) = (live.pid, config, runtime) {
             explanation.mounts = files::mounted(&config, &record);
+            explanation.networks = self.attachments(&record, pid)?;
             self.while_it_runs(&mut explanation, pid, config, &runtime)?;
         }
         Ok(explanation)
@@ -128,6 +134,7 @@ impl Engine {
             devices: Vec::new(),
             rights: None,
             network_devices: Vec::new(),
+            networks: Vec::new(),
             network_rates: record.config.resources.network,
             log: match record.config.log.rotation() {
                 Some(_) => format!("{log} {}", log_path.display()),

@@ -72,9 +72,10 @@ pub use copy::{Copied, CopyOptions, Meter};
 pub use docker_profile::DockerProfile;
 pub use enter::EnterConfig;
 pub use exec::{Exec, ExecConfig, ExecSession};
+pub(crate) use explain::attachment;
 pub use explain::{
-    Control, Directory, Explanation, IdMaps, Layer, Monitor, Mounted, Rights, RootPart, Space, Use,
-    Whose,
+    Attachment, Control, Directory, Explanation, IdMaps, Layer, Monitor, Mounted, PublishedPort,
+    Rights, RootPart, Space, Use, Whose,
 };
 pub(crate) use find::record as find_record;
 pub use health::{HealthConfig, HealthTest};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use network::Rates;
+use network::{Interface, Rates};
 
 use super::live::look;
 use super::status::{Operation, Status};
@@ -25,8 +25,8 @@ pub struct Usage {
     pub memory_limit: u64,
     /// Bytes read from and written to block devices.
     pub block: (u64, u64),
-    /// Bytes received and sent over all devices but `lo`.
-    pub network: (u64, u64),
+    /// What went through its network devices but `lo`.
+    pub interfaces: Vec<Interface>,
     /// How fast it may receive and send on each of its networks.
     pub network_limits: Rates,
     /// Processes and threads.
@@ -66,7 +66,7 @@ impl Engine {
                 .saturating_sub(cache.copied().unwrap_or(0)),
             memory_limit: memory.usage.limit.min(memory_of_host()),
             block: (of("read"), of("write")),
-            network: live.pid.map(network_of).unwrap_or_default(),
+            interfaces: live.pid.map(interfaces_of).unwrap_or_default(),
             network_limits: record.config.resources.network,
             pids: stats.pids.current,
         })
@@ -88,22 +88,9 @@ fn memory_of_host() -> u64 {
     info.totalram.saturating_mul(u64::from(info.mem_unit))
 }
 
-/// Received and sent bytes in the network namespace of a process; none when it has just ended.
-fn network_of(pid: i32) -> (u64, u64) {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default();
-    let mut sum = (0, 0);
-    for line in text.lines().skip(2) {
-        let Some((device, figures)) = line.split_once(':') else {
-            continue;
-        };
-        let figures: Vec<u64> = figures
-            .split_whitespace()
-            .filter_map(|figure| figure.parse().ok())
-            .collect();
-        if device.trim() != "lo" {
-            sum.0 += figures.first().copied().unwrap_or(0);
-            sum.1 += figures.get(8).copied().unwrap_or(0);
-        }
-    }
-    sum
+/// The devices in the network namespace of a process; none when it has just ended.
+fn interfaces_of(pid: i32) -> Vec<Interface> {
+    let mut interfaces = network::interfaces(pid);
+    interfaces.retain(|interface| interface.name != "lo");
+    interfaces
 }

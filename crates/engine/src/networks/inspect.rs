@@ -7,8 +7,8 @@ use network::{Subnet, holders, mac_text};
 use serde::Serialize;
 
 use super::network::NetworkRecord;
-use crate::container::{connections, endpoint_id};
-use crate::{Engine, Error};
+use crate::container::{Connection, connections, endpoint_id};
+use crate::{Engine, Error, Record};
 
 /// A network as `docker network inspect` shows it.
 #[derive(Debug, Serialize)]
@@ -98,27 +98,38 @@ impl Engine {
         })
     }
 
-    /// Who is connected, by id.
-    fn members(&self, network: &NetworkRecord) -> Result<BTreeMap<String, Member>, Error> {
+    /// Who is connected, and how, by id.
+    pub(super) fn connected(
+        &self,
+        network: &NetworkRecord,
+    ) -> Result<Vec<(Record, Connection)>, Error> {
         let leases = holders(&self.paths.leases(network.id()));
         let ids: BTreeSet<String> = leases.into_iter().map(|(_, id)| id).collect();
-        let mut members = BTreeMap::new();
+        let mut members = Vec::new();
         for id in ids {
             let own = connections(&self.paths, &id)?.into_iter();
             let mut own = own.filter(|c| c.endpoint.network.id == network.network.id);
             // One without it is just being connected, or gone.
-            let (Some(connection), Ok(record)) = (own.next(), self.find(&id)) else {
-                continue;
-            };
+            if let (Some(connection), Ok(record)) = (own.next(), self.find(&id)) {
+                members.push((record, connection));
+            }
+        }
+        Ok(members)
+    }
+
+    /// Who is connected, as Docker says it.
+    fn members(&self, network: &NetworkRecord) -> Result<BTreeMap<String, Member>, Error> {
+        let mut members = BTreeMap::new();
+        for (record, connection) in self.connected(network)? {
             let text = |net: Option<IpNet>| net.map(|net| net.to_string()).unwrap_or_default();
             let member = Member {
                 name: record.name,
-                endpoint_id: endpoint_id(&id, network.id()),
+                endpoint_id: endpoint_id(&record.id, network.id()),
                 mac_address: mac_text(connection.endpoint.mac),
                 ipv4_address: text(connection.endpoint.ipv4()),
                 ipv6_address: text(connection.endpoint.ipv6()),
             };
-            members.insert(id, member);
+            members.insert(record.id, member);
         }
         Ok(members)
     }

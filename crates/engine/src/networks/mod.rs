@@ -12,6 +12,7 @@
 //! Who is connected follows from the leases, and how from the container's own `networks.json`.
 
 mod create;
+mod explain;
 mod inspect;
 mod lease;
 mod names;
@@ -19,6 +20,7 @@ mod network;
 mod remove;
 
 pub use create::NetworkRequest;
+pub use explain::{Device, NetworkExplanation, Pool, Rules};
 pub use inspect::NetworkInspection;
 pub(crate) use lease::{free, free_all, lease};
 pub use names::serve_names;

@@ -1,5 +1,7 @@
 //! What the kernel has of the table: whether all of it is there, and what its rules counted.
 
+use serde::Serialize;
+
 use super::Firewall;
 use super::expression::COUNTER;
 use super::nft::{Nft, comment};
@@ -8,12 +10,15 @@ use crate::error::Error;
 use crate::netlink::{all, find};
 
 /// A rule of the table, and what it did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Counted {
     /// Its chain.
     pub chain: String,
     /// Which packets it is for.
     pub says: String,
+    /// What it does with them.
+    pub does: &'static str,
     /// How many there were: a connection counts once where addresses are rewritten.
     pub packets: u64,
     /// And how many bytes.
@@ -58,22 +63,42 @@ impl Firewall {
 }
 
 fn counted(rule: &[u8]) -> Option<Counted> {
-    let chain = find(rule, 2)?.split(|byte| *byte == 0).next()?;
-    let mut expressions = all(find(rule, 4)?).map(|(_, expression)| expression);
-    let is_counter = |expression: &&[u8]| {
-        find(expression, 1).is_some_and(|name| name.starts_with(COUNTER.as_bytes()))
+    let chain = name(find(rule, 2)?);
+    let expressions = || {
+        let all = all(find(rule, 4).unwrap_or_default());
+        all.filter_map(|(_, expression)| Some((name(find(expression, 1)?), find(expression, 2)?)))
     };
-    let counter = find(expressions.find(is_counter)?, 2)?;
+    let (_, counter) = expressions().find(|(name, _)| *name == COUNTER.as_bytes())?;
     Some(Counted {
         chain: String::from_utf8_lossy(chain).into_owned(),
         says: find(rule, 7).and_then(comment)?.to_owned(),
+        does: expressions()
+            .last()
+            .map_or("", |(name, data)| does(name, data)),
         bytes: number(find(counter, 1)?)?,
         packets: number(find(counter, 2)?)?,
     })
 }
 
+/// A text up to the byte that ends it.
+pub(super) fn name(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// What the last expression of a rule does.
+fn does(name: &[u8], data: &[u8]) -> &'static str {
+    let verdict = || find(find(find(data, 2)?, 2)?, 1).and_then(number);
+    match name {
+        b"immediate" if verdict() == Some(0) => "drop",
+        b"immediate" => "accept",
+        b"nat" => "send on",
+        b"masq" => "masquerade",
+        _ => "",
+    }
+}
+
 /// A number of four or eight bytes, big end first.
-fn number(bytes: &[u8]) -> Option<u64> {
+pub(super) fn number(bytes: &[u8]) -> Option<u64> {
     match *bytes {
         [a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d]).into()),
         _ => bytes.try_into().ok().map(u64::from_be_bytes),

@@ -10,7 +10,7 @@ use crate::error::{Doing, Error};
 use crate::netlink::{ACK, Batch, CREATE, Socket, attribute, find, nested};
 
 /// Families: `NFPROTO_*`.
-const INET: u8 = 1;
+pub(super) const INET: u8 = 1;
 pub(super) const IPV4: u8 = 2;
 pub(super) const IPV6: u8 = 10;
 
@@ -40,7 +40,7 @@ const USER_DATA: [u8; 6] = {
 };
 
 /// What stands before the attributes of an answer: the family, and more.
-const FAMILY: usize = 4;
+pub(super) const FAMILY: usize = 4;
 
 /// The kind of a table's or a rule's user data that is a comment.
 const COMMENT: u8 = 0;
@@ -162,6 +162,14 @@ impl<'a> Nft<'a> {
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno).doing(|| format!("looking at the table inet {}", self.table)),
         }
+    }
+
+    /// What it says of all chains of all tables, each with its family first.
+    pub(super) fn chains(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+        // No family is all of them.
+        let answers = self.socket.dump(SUBSYSTEM << 8 | GET_CHAIN, &[0; FAMILY]);
+        let answers = answers.doing(|| "reading the chains of all tables".to_owned())?;
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     /// What it says of all rules of the table, in their order.

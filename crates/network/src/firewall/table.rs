@@ -139,10 +139,19 @@ fn raw() -> Vec<Rule> {
 
 fn to_ports() -> Vec<Rule> {
     let mut rules = Vec::new();
-    for (v4, words, on, any) in [(true, 1, ON4, ANY4), (false, 4, ON6, ANY6)] {
+    let on_one = [
+        "to a port published on one address (IPv4)",
+        "to a port published on one address (IPv6)",
+    ];
+    let on_all = [
+        "to a port published on all addresses (IPv4)",
+        "to a port published on all addresses (IPv6)",
+    ];
+    let families = [(true, 1, ON4, ANY4), (false, 4, ON6, ANY6)];
+    for (((v4, words, on, any), on_one), on_all) in families.into_iter().zip(on_one).zip(on_all) {
         let send_on = || send_on(v4, WORD, WORD + words);
         rules.push((
-            "to a port published on one address",
+            on_one,
             vec![
                 is_ip(v4),
                 is_to_host(),
@@ -153,7 +162,7 @@ fn to_ports() -> Vec<Rule> {
             ],
         ));
         rules.push((
-            "to a port published on all addresses",
+            on_all,
             vec![
                 is_ip(v4),
                 is_to_host(),

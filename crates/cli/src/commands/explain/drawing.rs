@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::{Control, Explanation, Mounted, Rights, Space, Use, Whose};
 
+use super::networks::networks;
 use crate::human::binary_size;
 use crate::tree::Tree;
 
@@ -20,6 +21,7 @@ pub(super) fn draw(explanation: &Explanation) -> Tree {
     if let Some(control) = &explanation.cgroup {
         tree.branch(cgroup(control));
     }
+    tree.branch(networks(explanation));
     tree.branch(root(explanation));
     tree.branch(mounts(&explanation.mounts));
     let mut paths = |heading: &str, list: &[PathBuf]| {
