@@ -6,6 +6,7 @@ mod bandwidth;
 mod bridge;
 mod connect;
 mod crash;
+mod crowd;
 mod explain;
 mod firewall;
 mod machine;
