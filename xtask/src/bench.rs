@@ -12,6 +12,7 @@ mod floor;
 mod life;
 mod machine;
 mod memory;
+mod network;
 mod pull;
 mod report;
 mod stage;
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, String> {
     if !rustix::process::geteuid().is_root() {
         return Err("bench needs root: every engine is measured as root".to_owned());
     }
+    network::own_network()?;
     let stage = Stage::make(&options.peers)?;
     let mut report = Report::new(machine::describe());
     for (index, &view) in View::possible().iter().enumerate() {
@@ -72,6 +74,12 @@ fn measure(stage: &Stage, options: &Options, view: View, is_first: bool, report:
     if options.wants(life::NAME) && is_first {
         println!("measuring {}", life::NAME);
         report.add(life::of_a_thousand(stage));
+    }
+    if options.wants(network::NAME) && is_first {
+        println!("measuring {}", network::NAME);
+        network::speeds(stage)
+            .into_iter()
+            .for_each(|table| report.add(table));
     }
     if options.wants(pull::NAME) && is_first {
         println!("measuring {}", pull::NAME);
@@ -122,7 +130,7 @@ fn peer(word: Option<&String>) -> Result<(String, PathBuf), String> {
 fn known_case(word: Option<&String>) -> Result<String, String> {
     let names = cases::CASES.iter().map(|case| case.name);
     let names: Vec<&str> = names
-        .chain([memory::NAME, life::NAME, pull::NAME])
+        .chain([memory::NAME, life::NAME, network::NAME, pull::NAME])
         .collect();
     match word {
         Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),

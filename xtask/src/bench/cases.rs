@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::engines::{self, Engine};
 use super::floor;
 use super::life;
+use super::network;
 use super::report::Table;
 use super::stage::Stage;
 use super::subject::{CommandLine, ID, Subject, Work, container_name};
@@ -43,6 +44,8 @@ pub(super) enum Limit {
     /// So many times another subject's.
     Times(f64, &'static str),
     Milliseconds(f64),
+    /// So many more than another subject.
+    MillisecondsOver(f64, &'static str),
 }
 
 const fn at_most(subject: &'static str, factor: f64, other: &'static str) -> Budget {
@@ -209,6 +212,20 @@ pub(super) const CASES: &[Case] = &[
         in_every_view: false,
         subjects: run,
         budgets: &[at_most("wharf, host", 1.2, "crun")],
+    },
+    Case {
+        name: "run-bridged",
+        title: "Engine: run --rm on a bridge, true",
+        about: "A veth pair, an address, the firewall's elements and names are made and gone again \
+                for each run, with 300 ms of rest before it: what was made for the run before is \
+                still being taken down by the kernel when its command is over.",
+        plan: SPACED,
+        in_every_view: false,
+        subjects: network::bridged,
+        budgets: &[Budget {
+            subject: "wharf",
+            limit: Limit::MillisecondsOver(2.0, "wharf, no network"),
+        }],
     },
     Case {
         name: "exec",

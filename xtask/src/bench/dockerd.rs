@@ -1,5 +1,5 @@
 //! A private dockerd with a containerd of its own: everything of them is in one directory, and the
-//! host's network is left alone.
+//! network is the benchmark's own.
 
 use std::path::{Path, PathBuf};
 
@@ -32,9 +32,7 @@ impl Dockerd {
             .and([directory.join("docker.pid")])
             .and(["--host".to_owned(), format!("unix://{}", socket.display())])
             // Removed with the benchmark's other cgroups.
-            .and(["--cgroup-parent", &container_name("docker")])
-            .and(["--bridge=none", "--iptables=false", "--ip6tables=false"])
-            .and(["--ip-forward=false", "--ip-masq=false"]);
+            .and(["--cgroup-parent", &container_name("docker")]);
         let daemon = Daemon::start(&program, &socket)?;
         Ok(Dockerd {
             daemon,

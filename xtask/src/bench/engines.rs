@@ -58,6 +58,8 @@ pub(super) struct Engine {
     run_options: Vec<String>,
     /// The image whose programs are run.
     image: &'static str,
+    /// The name of the bridge that its containers are put on.
+    network: &'static str,
 }
 
 /// The filter that wharf gives its containers: Docker's default profile, resolved for Docker's
@@ -86,6 +88,17 @@ impl Engine {
     pub(super) fn run(&self) -> CommandLine {
         let run = self.program.and(["run", "--network", "none"]);
         run.and(&self.run_options)
+    }
+
+    /// `run` on a bridge.
+    pub(super) fn bridged(&self) -> CommandLine {
+        let run = self.program.and(["run", "--network", self.network]);
+        run.and(&self.run_options)
+    }
+
+    /// The name of that bridge.
+    pub(super) fn network(&self) -> &'static str {
+        self.network
     }
 
     /// Any verb with its arguments.
@@ -124,6 +137,7 @@ pub(super) fn wharf(stage: &Stage) -> Engine {
         program: program.and(["--run-root"]).and([stage.state("wharf/run")]),
         run_options: Vec::new(),
         image: "host",
+        network: PREFIX,
     }
 }
 
@@ -158,6 +172,7 @@ pub(super) fn podman(stage: &Stage) -> Result<Engine, String> {
         program: podman,
         run_options: podman_options(),
         image: IMAGE,
+        network: "podman",
     })
 }
 
@@ -182,6 +197,7 @@ pub(super) fn docker(stage: &Stage) -> Result<Engine, String> {
         program: docker,
         run_options: Vec::new(),
         image: IMAGE,
+        network: "bridge",
     })
 }
 

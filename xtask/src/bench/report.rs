@@ -89,6 +89,10 @@ fn verdict(timed: &[Timed], budget: &Budget) -> Option<String> {
     let times = times_of(timed, budget.subject)?;
     let (value, limit, unit) = match budget.limit {
         Limit::Milliseconds(limit) => (times.median(), limit, "ms".to_owned()),
+        Limit::MillisecondsOver(limit, other) => {
+            let over = times.median() - times_of(timed, other)?.median();
+            (over, limit, format!("ms more than {other}"))
+        }
         Limit::Times(limit, other) => {
             let ratio = times.ratio_to(times_of(timed, other)?);
             (ratio, limit, format!("× {other}"))
