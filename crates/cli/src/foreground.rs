@@ -15,6 +15,10 @@ use crate::{output, terminal};
 pub(crate) struct Wishes {
     /// Whether standard input is forwarded.
     pub(crate) stdin: bool,
+    /// Whether the container's standard output is shown.
+    pub(crate) stdout: bool,
+    /// Whether its standard error is.
+    pub(crate) stderr: bool,
     /// Whether the container has a terminal.
     pub(crate) terminal: bool,
     /// The keys that leave the container running; empty for none.
@@ -29,8 +33,8 @@ impl Wishes {
         let size = terminal::size(rustix::stdio::stdout()).filter(|_| self.terminal);
         Streams {
             stdin: self.stdin,
-            stdout: true,
-            stderr: true,
+            stdout: self.stdout,
+            stderr: self.stderr,
             window: size.map(|size| (size.rows, size.cols)),
         }
     }

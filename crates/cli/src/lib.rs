@@ -21,6 +21,7 @@ mod listing;
 mod output;
 mod pager;
 mod progress;
+mod refused;
 mod sealed;
 mod several;
 mod template;

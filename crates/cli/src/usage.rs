@@ -1,9 +1,10 @@
 //! Parsing one verb's flags, and what the user reads when they make no sense.
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, FromArgMatches};
 
 use crate::exit_code::Failure;
-use crate::pager;
+use crate::{pager, refused};
 
 /// Reads the arguments of `verb` (its words from the program's name on), or says why not. Only
 /// this verb's flags are built.
@@ -26,6 +27,9 @@ pub(crate) fn parse<A: CommandFactory + FromArgMatches>(
             .and_then(|matches| A::from_arg_matches(&matches));
     }
     parsed.map_err(|error| {
+        if let Some(refusal) = refusal(verb, &error) {
+            return Failure::usage(refusal);
+        }
         if error.use_stderr() {
             return Failure::usage(format!(
                 "{}\nSee 'wharf {verb} --help'.",
@@ -35,6 +39,16 @@ pub(crate) fn parse<A: CommandFactory + FromArgMatches>(
         pager::show(&error.to_string());
         Failure::told(0)
     })
+}
+
+/// What is said about a flag that Docker has.
+fn refusal(verb: &str, error: &clap::Error) -> Option<String> {
+    let ContextValue::String(flag) = error.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+    let why = refused::why(verb, flag).filter(|_| is_unknown)?;
+    Some(format!("{flag} is not supported: {why}"))
 }
 
 /// The same flags as Docker reads them: the last one of several counts, `--rm=false` is not
@@ -139,6 +153,14 @@ mod tests {
         assert!(args.interactive && args.rm && args.tty);
         let failure = parsed(&["--rm=maybe", "host"]).unwrap_err();
         assert!(failure.message.contains("--rm") && failure.message.contains("'maybe'"));
+    }
+
+    #[test]
+    fn a_flag_of_dockers_is_refused_with_a_reason() {
+        let failure = parsed(&["--link", "db", "host"]).unwrap_err();
+        assert!(failure.message.starts_with("--link is not supported: "));
+        let failure = parsed(&["--link=db", "host"]).unwrap_err();
+        assert!(failure.message.contains("wharf network create"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) fn attach(args: Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     let record = engine.find(&args.container)?;
     let wishes = Wishes {
+        stdout: true,
+        stderr: true,
         stdin: !args.no_stdin && record.config.open_stdin,
         terminal: record.config.terminal,
         detach_keys: args

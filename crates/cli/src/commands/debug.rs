@@ -43,6 +43,8 @@ pub(crate) fn debug(mut args: Args, context: &Context) -> Result<i32, Failure> {
     let mut config = debugger.map_err(Failure::of_run)?;
     let is_terminal = isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout());
     let wishes = Wishes {
+        stdout: true,
+        stderr: true,
         stdin: true,
         terminal: is_terminal,
         detach_keys: Some(DetachKeys::default()),

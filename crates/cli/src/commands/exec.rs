@@ -69,6 +69,8 @@ pub(crate) fn exec(mut args: Args, context: &Context) -> Result<i32, Failure> {
         ));
     }
     let wishes = foreground::Wishes {
+        stdout: true,
+        stderr: true,
         stdin: args.interactive,
         terminal: args.tty,
         detach_keys: None,

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// With the time of each line
     #[arg(short, long)]
     timestamps: bool,
+    /// With what the log keeps beside each line, which is nothing unless another program wrote it
+    #[arg(long)]
+    details: bool,
     /// Name or id
     container: String,
 }
@@ -58,10 +61,17 @@ pub(crate) fn logs(args: Args, context: &Context) -> Result<i32, Failure> {
         .engine()?
         .logs(&args.container, args.follow, range)?;
     while let Some(line) = logs.next_line()? {
-        let text = match args.timestamps {
-            true => format!("{} {}", line.time, line.text),
-            false => line.text,
-        };
+        let mut text = line.text;
+        if args.details {
+            let details = line.attrs.iter();
+            let details: Vec<String> = details
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            text = format!("{} {text}", details.join(","));
+        }
+        if args.timestamps {
+            text = format!("{} {text}", line.time);
+        }
         match line.stream.as_str() {
             "stderr" => output::stderr_bytes(text.as_bytes()),
             _ => output::print(&text),

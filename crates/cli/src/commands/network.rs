@@ -14,7 +14,7 @@ use crate::dispatch::with;
 use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
 use crate::flags::moment::moment;
-use crate::flags::{environment, network as flags};
+use crate::flags::{docker, environment, network as flags};
 use crate::listing::{self, Column, Format, Row};
 use crate::several::each;
 use crate::{human, inspected, output};
@@ -99,6 +99,15 @@ struct Create {
     /// An option, NAME=VALUE: mtu, icc or com.docker.network.bridge.name
     #[arg(short, long, value_name = "OPTION")]
     opt: Vec<String>,
+    /// Addresses of IPv4, which every network has
+    #[arg(long, hide = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ipv4: bool,
+    /// Who gives addresses
+    #[arg(long = "ipam-driver", hide = true, value_parser = docker::ipam_driver)]
+    _ipam_driver: Option<String>,
+    /// Where it is known
+    #[arg(long = "scope", hide = true, value_parser = docker::network_scope)]
+    _scope: Option<String>,
     /// Its name
     name: String,
 }
@@ -123,6 +132,9 @@ struct Inspect {
     /// json for one line, or a Go template
     #[arg(short, long, value_name = "FORMAT", value_parser = inspected::format)]
     format: Option<inspected::Format>,
+    /// For the sake of Docker's scripts: of a network of one machine all is shown anyway
+    #[arg(short = 'v', long = "verbose")]
+    _verbose: bool,
     /// Names or ids
     #[arg(value_name = "NETWORK", required = true)]
     networks: Vec<String>,
@@ -231,6 +243,11 @@ pub(crate) fn network(words: &[String], context: &Context) -> Result<i32, Failur
 
 fn create(args: Create, context: &Context) -> Result<i32, Failure> {
     debug_assert_eq!(args.driver, "bridge");
+    if !args.ipv4 {
+        return Err(Failure::usage(
+            "a network without addresses of IPv4 is not supported: leave out --ipv4",
+        ));
+    }
     let request = NetworkRequest {
         name: args.name,
         subnets: args.subnet,

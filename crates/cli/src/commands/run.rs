@@ -4,7 +4,7 @@ use crate::cid_file::CidFile;
 use crate::context::Context;
 use crate::detach_keys::DetachKeys;
 use crate::exit_code::Failure;
-use crate::flags::container::ContainerFlags;
+use crate::flags::container::{ContainerFlags, Stream};
 use crate::flags::image::ImageFlags;
 use crate::foreground::{self, Wishes};
 use crate::output;
@@ -34,15 +34,23 @@ pub(crate) struct Args {
 /// Runs the verb.
 pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     let wishes = Wishes {
-        stdin: args.container.interactive,
+        stdin: args.container.interactive && args.container.attaches(Stream::Stdin),
+        stdout: args.container.attaches(Stream::Stdout),
+        stderr: args.container.attaches(Stream::Stderr),
         terminal: args.container.tty,
         detach_keys: args
             .detach_keys
             .unwrap_or_else(|| Some(DetachKeys::default())),
         proxy: args.sig_proxy,
     };
-    if !args.detach {
-        wishes.check()?;
+    match args.detach {
+        true if !args.container.attach.is_empty() => {
+            return Err(Failure::usage(
+                "--attach stays with the container and --detach does not: leave out one of the two",
+            ));
+        }
+        true => {}
+        false => wishes.check()?,
     }
     let cid_path = args.container.cidfile.clone();
     let config = args.container.config(context, !args.detach)?;
@@ -57,8 +65,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<i32, Failure> {
     for warning in &started.warnings {
         output::warning(warning);
     }
-    if args.detach {
+    if args.detach || !wishes.stdout && !wishes.stderr {
         output::print(&format!("{}\n", started.record().id));
+    }
+    if args.detach {
         return Ok(0);
     }
     foreground::follow_started(&engine, started, &wishes)

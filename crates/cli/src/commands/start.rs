@@ -48,6 +48,8 @@ pub(crate) fn start(args: Args, context: &Context) -> Result<i32, Failure> {
 fn start_attached(engine: &Engine, name: &str, args: &Args) -> Result<i32, Failure> {
     let record = engine.find(name)?;
     let wishes = Wishes {
+        stdout: true,
+        stderr: true,
         stdin: args.interactive && record.config.open_stdin,
         terminal: record.config.terminal,
         detach_keys: args

@@ -7,7 +7,7 @@ mod start;
 
 use clap::CommandFactory;
 
-use super::events;
+use super::{events, info};
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::exit_code::Failure;
@@ -31,6 +31,8 @@ enum Verb {
     Prune(prune::Args),
     /// Show what happens, as it happens
     Events(events::Args),
+    /// Show what this machine can do
+    Info(info::Args),
     /// Start the containers whose restart policy asks for it, as after a boot
     Start(start::Args),
 }
@@ -45,6 +47,7 @@ pub(crate) fn system(words: &[String], context: &Context) -> Result<i32, Failure
         "start" => with("system start", rest, |args| start::start(&args, context)),
         "prune" => with("system prune", rest, |args| prune::prune(&args, context)),
         "events" => with("system events", rest, |args| events::events(&args, context)),
+        "info" => with("system info", rest, |args| info::info(args, context)),
         "df" => with("system df", rest, |args| df::df(&args, context)),
         "" | "--help" | "-h" => {
             let mut command = Args::command().bin_name("wharf system");

@@ -9,7 +9,9 @@ use engine::{
 };
 use spec::runtime::{DeviceRule, Rlimit, TimeOffset};
 
+use super::content_trust::ContentTrust;
 use super::device::DeviceFlag;
+use super::docker::OnlyOneWay;
 use super::health::HealthFlags;
 use super::limits::{FirstLimitFlags, LimitFlags};
 use super::mount::Mount;
@@ -29,6 +31,9 @@ pub(crate) struct ContainerFlags {
     /// Give it a name
     #[arg(long, allow_hyphen_values = true)]
     name: Option<String>,
+    /// Stay with these streams only: stdin, stdout or stderr
+    #[arg(short, long, value_name = "STREAM", ignore_case = true)]
+    pub(crate) attach: Vec<Stream>,
     /// Keep standard input open
     #[arg(short, long)]
     pub(crate) interactive: bool,
@@ -192,12 +197,31 @@ pub(crate) struct ContainerFlags {
     /// max-size=BYTES and max-file=NUMBER, by default 10m and 3; tag=NAME in the journal
     #[arg(long, value_name = "OPTION")]
     log_opt: Vec<String>,
+    /// What is always so
+    #[command(flatten)]
+    _only: OnlyOneWay,
+    /// Docker's check of signatures
+    #[command(flatten)]
+    _trust: ContentTrust,
     /// The image, the program and its arguments; without the image when there is a --rootfs
     #[arg(value_name = "IMAGE [COMMAND [ARG...]]", trailing_var_arg = true)]
     words: Vec<String>,
 }
 
+/// A stream of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
 impl ContainerFlags {
+    /// Whether the caller stays with a stream: with all when none was named.
+    pub(crate) fn attaches(&self, stream: Stream) -> bool {
+        self.attach.is_empty() || self.attach.contains(&stream)
+    }
+
     /// The request. `attached` says that the caller's standard input ends the container's.
     pub(crate) fn config(
         mut self,
@@ -234,6 +258,7 @@ impl ContainerFlags {
         attached: bool,
     ) -> Result<ContainerConfig, Failure> {
         let usage = Failure::usage;
+        let stays_with_stdin = attached && self.attaches(Stream::Stdin);
         let env = environment::collect(&self.env_file, &self.env, &context.variables);
         let security = security::collect(&self.security_opt).map_err(usage)?;
         let (network, networks) = self.network.resolve().map_err(usage)?;
@@ -265,7 +290,7 @@ impl ContainerFlags {
             cgroup_parent: self.cgroup_parent,
             terminal: self.tty,
             open_stdin: self.interactive,
-            stdin_once: self.interactive && attached,
+            stdin_once: self.interactive && stays_with_stdin,
             auto_remove: self.rm,
             read_only: self.read_only,
             resources: self.limits.resources(Some(self.first_limits)),

@@ -5,6 +5,7 @@ pub(crate) mod cdi;
 pub(crate) mod container;
 pub(crate) mod content_trust;
 pub(crate) mod device;
+pub(crate) mod docker;
 pub(crate) mod duration;
 pub(crate) mod environment;
 pub(crate) mod health;

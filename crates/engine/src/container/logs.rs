@@ -1,7 +1,7 @@
 //! Reading what a container wrote: the lines of its log files, oldest first, and new ones as they
 //! come until it ends. The files are written by the monitor.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::mem::MaybeUninit;
@@ -31,6 +31,9 @@ pub struct LogLine {
     pub stream: String,
     /// When it was written, RFC 3339.
     pub time: String,
+    /// What else is kept with it.
+    #[serde(default)]
+    pub attrs: BTreeMap<String, String>,
 }
 
 /// Which lines of a log are wanted. Times are RFC 3339 with nanoseconds in UTC, as in the log.
@@ -288,6 +291,7 @@ fn kubernetes_line(line: &[u8]) -> Option<LogLine> {
         },
         stream: stream.to_owned(),
         time: time.to_owned(),
+        attrs: BTreeMap::new(),
     })
 }
 

@@ -161,3 +161,56 @@ fn a_file_of_ours_never_takes_the_place_of_a_closed_stream() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n");
 }
+
+#[test]
+fn only_the_streams_that_were_named_are_stayed_with() {
+    let wharf = Wharf::new();
+    let run = |flags: &[&str]| {
+        let words = [
+            "--name",
+            "talker",
+            "host",
+            "sh",
+            "-c",
+            "cat; echo out; echo err >&2",
+        ];
+        let outcome = wharf.run_with_input(&[&["run"], flags, &words[..]].concat(), "in\n");
+        // All of it is in the log, whoever stayed.
+        wharf.ok(&["wait", "talker"]);
+        let log = wharf.run(&["logs", "talker"]);
+        assert!(
+            log.stdout.ends_with("out\n") && log.stderr == "err\n",
+            "{log:?}"
+        );
+        let id = wharf.inspect("talker", "/Id").as_str().unwrap().to_owned();
+        wharf.ok(&["rm", "talker"]);
+        let stdout = outcome.stdout.replace(&id, "ID");
+        (stdout, without_warnings(&outcome.stderr))
+    };
+    let said = |out: &str, err: &str| (out.to_owned(), err.to_owned());
+    assert_eq!(run(&["-a", "stdout"]), said("out\n", ""));
+    assert_eq!(run(&["-a", "STDERR"]), said("", "err"));
+    assert_eq!(
+        run(&["-a", "stdin", "-a", "stdout", "-i"]),
+        said("in\nout\n", "")
+    );
+    // Who sees nothing of it is told which one it is.
+    assert_eq!(run(&["-a", "stdin", "-i"]), said("ID\n", ""));
+    for wrong in [&["-a", "stdlog"][..], &["-d", "-a", "stdout"]] {
+        let words = [&["run"], wrong, &["host", "true"]].concat();
+        let (code, why) = wharf.fails(&words);
+        assert!(code == 125 && why.contains("--attach"), "{why}");
+    }
+}
+
+#[test]
+fn details_of_a_log_stand_before_each_line() {
+    let wharf = Wharf::new();
+    wharf.ok(&["run", "--name", "talker", "host", "echo", "hello"]);
+    assert_eq!(
+        wharf.run(&["logs", "--details", "talker"]).stdout,
+        " hello\n"
+    );
+    let timed = wharf.run(&["logs", "--details", "-t", "talker"]).stdout;
+    assert!(timed.ends_with("Z  hello\n"), "{timed}");
+}

@@ -5,6 +5,7 @@
 mod buildah;
 mod containerd;
 mod docker;
+mod docker_help;
 mod engine;
 mod image_lists;
 mod images;
