@@ -49,6 +49,10 @@ pub const ALL: &[Target] = &[
         name: "documents",
         run: documents,
     },
+    Target {
+        name: "names",
+        run: names,
+    },
 ];
 
 /// The target of this name.
@@ -178,6 +182,44 @@ pub fn documents(input: &[u8]) {
     if let Ok(config) = ImageConfig::parse(input) {
         let written = written(&config);
         assert_eq!(ImageConfig::parse(&written).ok(), Some(config));
+    }
+}
+
+/// Messages of DNS: what is answered is an answer to what was asked, and has room where it goes. The
+/// input is a question with its length before it, and what another server says to it.
+pub fn names(input: &[u8]) {
+    let Some((length, rest)) = input.split_first_chunk() else {
+        return;
+    };
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (question, other) = rest.split_at(length.min(rest.len()));
+    let mut view = dns::View::default();
+    let addresses = (0..100).map(|last| [10, 0, 0, last].into());
+    view.add(&["web".into()], &addresses.collect::<Vec<_>>());
+    view.add(
+        &["web".into()],
+        &["fd00::1".parse().unwrap_or_else(|_| [0; 16].into())],
+    );
+    for (is_datagram, most) in [(true, 1232), (false, 65535)] {
+        let Some(answer) = dns::fuzz::answer(question, &view, is_datagram) else {
+            continue;
+        };
+        assert!(answer.len() <= most, "{} bytes: {answer:?}", answer.len());
+        assert_eq!(answer.get(..2), question.get(..2), "another id");
+        assert!(
+            answer.get(2).is_some_and(|flags| flags & 0x80 != 0),
+            "{answer:?} is none"
+        );
+    }
+    let id = u16::from_be_bytes(*question.first_chunk().unwrap_or(&[0; 2]));
+    let asked = id.wrapping_add(1);
+    if let Some(back) = dns::fuzz::hand_back(question, other, asked) {
+        assert_eq!(
+            other.get(..2),
+            Some(asked.to_be_bytes().as_slice()),
+            "whose answer?"
+        );
+        assert_eq!(back.get(..2), question.get(..2), "another id");
     }
 }
 

@@ -5,6 +5,7 @@
 mod client;
 mod directory;
 mod forward;
+pub mod fuzz;
 mod message;
 mod reverse;
 mod server;

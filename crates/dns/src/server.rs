@@ -19,8 +19,8 @@ use crate::sockets::{Sort, sort};
 use crate::timers::Timers;
 
 /// Questions on their way to other servers, of all and of one asker.
-const FORWARDS: usize = 768;
-const FORWARDS_OF_ONE: usize = 256;
+const FORWARDS: usize = 3072;
+const FORWARDS_OF_ONE: usize = 1024;
 
 /// Connections, of all and of one asker.
 const CLIENTS: usize = 128;

@@ -272,7 +272,9 @@ fn connect(args: Connect, context: &Context) -> Result<i32, Failure> {
         aliases: args.alias,
         ..NetworkWish::default()
     };
-    context.engine()?.connect(&args.container, wish)?;
+    for warning in context.engine()?.connect(&args.container, wish)? {
+        output::warning(&warning);
+    }
     Ok(0)
 }
 

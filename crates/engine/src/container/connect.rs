@@ -11,15 +11,16 @@ use super::config::{NetworkWish, Sharing};
 use super::live::look;
 use super::networking::{Connection, NETWORKS, check_wish, connections, has_way_out};
 use super::record::Record;
+use super::resolver;
 use crate::networks;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Connects a container to one more network.
+    /// Connects a container to one more network; gives back what is not as it should be.
     ///
     /// # Errors
     /// [`Error::Connection`] when it is connected; whatever is wrong with the wish.
-    pub fn connect(&self, name: &str, mut wish: NetworkWish) -> Result<(), Error> {
+    pub fn connect(&self, name: &str, mut wish: NetworkWish) -> Result<Vec<String>, Error> {
         self.require_networks()?;
         let network = self.network(&wish.network)?;
         wish.network.clone_from(&network.name);
@@ -37,8 +38,10 @@ impl Engine {
                 name: network.name,
             });
         }
+        let mut warnings = Vec::new();
         if let Some(namespace) = self.network_namespace(&record)? {
             let mut all = connections(&self.paths, &record.id)?;
+            let before = all.clone();
             let number = free_number(&all);
             let connection = self.lease(&record, &wish, &network, number, !has_way_out(&all))?;
             let endpoint = connection.endpoint.clone();
@@ -56,13 +59,14 @@ impl Engine {
                 let _ = networks::free(&self.paths, &endpoint, &record.id);
                 return Err(error);
             }
-            self.serve_names(&all);
+            warnings = self.serve_names(&all);
+            resolver::renew(&record, &before, &all)?;
         }
         self.change(&record, |record| {
             record.config.networks.push(wish);
             Ok(())
-        })
-        .map(drop)
+        })?;
+        Ok(warnings)
     }
 
     /// Takes a container off a network; `force` also when the record does not say that it is
@@ -89,6 +93,7 @@ impl Engine {
             });
         }
         if let Some(at) = at {
+            let before = all.clone();
             let connection = all.remove(at);
             let failed = |error| Error::of_network(&network.name, error);
             network::disconnect(&connection.endpoint).map_err(failed)?;
@@ -96,6 +101,7 @@ impl Engine {
                 self.write_connections(&record, &all)?;
                 networks::free(&self.paths, &connection.endpoint, &record.id)
             })?;
+            resolver::renew(&record, &before, &all)?;
         }
         self.change(&record, |record| {
             record

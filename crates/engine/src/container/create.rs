@@ -16,7 +16,7 @@ use super::find::RECORD;
 use super::health::HealthConfig;
 use super::image_mounts::MountedImage;
 use super::record::{ImageFacts, Overlay, RECORD_VERSION, Record};
-use super::{health, image_mounts, layer, name, process, publish, recover, volumes};
+use super::{health, image_mounts, layer, name, process, publish, recover, resolver, volumes};
 use crate::events::{Event, note};
 use crate::images::{self, Base};
 use crate::{Engine, Error};
@@ -201,7 +201,7 @@ fn make_layer(prepared: &Prepared<'_>, place: &Path) -> Result<(), Error> {
             addresses: Vec::new(),
             hosts: &config.add_hosts,
             gateways: Vec::new(),
-            resolv: &layer::resolver(config, &[], &resolv),
+            resolv: &resolver::text(config, &[], &resolv),
         },
     )
 }

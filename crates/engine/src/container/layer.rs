@@ -6,15 +6,16 @@
 
 use std::fs::{DirBuilder, Permissions};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, open, openat, unlinkat};
 use rustix::io::Errno;
 
-use super::config::ContainerConfig;
 use super::networking::Connection;
 use super::record::{Overlay, Record};
+use super::resolver;
 use crate::Error;
 
 /// Makes the directories of all overlays.
@@ -57,54 +58,6 @@ pub(super) struct Names<'a> {
     pub(super) resolv: &'a str,
 }
 
-/// The most servers that a resolver asks.
-const MOST_SERVERS: usize = 3;
-
-/// The resolver's configuration: the host's, and what the user wants instead of its parts. One that
-/// has networks asks at their gateways, where they know whom else to ask.
-pub(super) fn resolver(config: &ContainerConfig, gateways: &[IpAddr], host: &str) -> String {
-    let is_plain = config.dns.is_empty() && gateways.is_empty();
-    if is_plain && config.dns_search.is_empty() && config.dns_options.is_empty() {
-        return host.to_owned();
-    }
-    let kept = |key: &str| {
-        let lines = host
-            .lines()
-            .filter(|line| line.split_whitespace().next() == Some(key));
-        lines.map(|line| format!("{line}\n")).collect::<String>()
-    };
-    let own = config.dns.clone().into_iter();
-    let chosen: Vec<String> = match gateways {
-        [] => own.collect(),
-        some => some
-            .iter()
-            .map(IpAddr::to_string)
-            .take(MOST_SERVERS)
-            .collect(),
-    };
-    let servers: String = chosen
-        .iter()
-        .map(|server| format!("nameserver {server}\n"))
-        .collect();
-    let line = |key: &str, values: &[String]| match values {
-        [] => kept(key),
-        // A single dot is for no domain at all.
-        [dot] if dot == "." => String::new(),
-        values => format!("{key} {}\n", values.join(" ")),
-    };
-    let servers = if servers.is_empty() {
-        kept("nameserver")
-    } else {
-        servers
-    };
-    let search = line("search", &config.dns_search);
-    let options = line("options", &config.dns_options);
-    // A name without a dot is a container's before it is anything else.
-    let is_said = options.contains("ndots:") || gateways.is_empty();
-    let dots = if is_said { "" } else { "options ndots:0\n" };
-    servers + &search + &options + dots
-}
-
 /// Writes `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` into the layer, unless `/etc` is
 /// no plain directory in the image.
 pub(super) fn write_host_files(root: &Overlay, names: &Names<'_>) -> Result<(), Error> {
@@ -130,17 +83,6 @@ pub(super) fn write_host_files(root: &Overlay, names: &Names<'_>) -> Result<(), 
     Ok(())
 }
 
-/// The text of resolv.conf of a container with these connections.
-pub(super) fn resolver_with(config: &ContainerConfig, connections: &[Connection]) -> String {
-    let gateways = connections.iter().filter_map(|connection| {
-        let subnets = &connection.endpoint.network.subnets;
-        subnets.first().map(|subnet| subnet.gateway)
-    });
-    // A host without the file has no resolver to hand on.
-    let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    resolver(config, &gateways.collect::<Vec<_>>(), &host)
-}
-
 /// Writes `/etc/hosts` and `/etc/resolv.conf` of a container again that is about to run with other
 /// addresses. What it made of its `/etc` meanwhile is its own affair: no link is followed.
 pub(super) fn rewrite_host_files(record: &Record, connections: &[Connection]) -> Result<(), Error> {
@@ -164,7 +106,7 @@ pub(super) fn rewrite_host_files(record: &Record, connections: &[Connection]) ->
         resolv: "",
     };
     let upper = root.writable.join("upper");
-    let resolver = resolver_with(&record.config, connections);
+    let resolver = resolver::of(&record.config, connections);
     for (name, text) in [("hosts", hosts(&names)), ("resolv.conf", resolver)] {
         match replace_in_etc(&upper, name, &text) {
             // There is no such file here, or it is no file any more.
@@ -175,10 +117,15 @@ pub(super) fn rewrite_host_files(record: &Record, connections: &[Connection]) ->
     Ok(())
 }
 
-fn replace_in_etc(upper: &Path, name: &str, text: &str) -> Result<(), Errno> {
+/// The directory `/etc` of a layer, if it is one.
+pub(super) fn etc(upper: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let upper = open(upper, flags, Mode::empty())?;
-    let etc = openat(&upper, "etc", flags, Mode::empty())?;
+    openat(&upper, "etc", flags, Mode::empty())
+}
+
+fn replace_in_etc(upper: &Path, name: &str, text: &str) -> Result<(), Errno> {
+    let etc = etc(upper)?;
     match unlinkat(&etc, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno),
@@ -250,23 +197,6 @@ mod tests {
             place(Path::new("/l"), Path::new("/usr")),
             Path::new("/l/usr")
         );
-    }
-
-    #[test]
-    fn the_resolver_is_the_hosts_but_for_what_is_asked_for() {
-        let host = "nameserver 10.0.0.1\nsearch lan\noptions ndots:1\n";
-        let mut config = ContainerConfig::default();
-        assert_eq!(resolver(&config, &[], host), host);
-        config.dns = vec!["9.9.9.9".into()];
-        config.dns_search = vec![".".into()];
-        let expected = "nameserver 9.9.9.9\noptions ndots:1\n";
-        assert_eq!(resolver(&config, &[], host), expected);
-        let expected = "nameserver 10.1.0.1\noptions ndots:1\n";
-        let gateway = ["10.1.0.1".parse().unwrap()];
-        assert_eq!(resolver(&config, &gateway, host), expected);
-        let expected = "nameserver 10.1.0.1\nsearch lan\noptions ndots:0\n";
-        let resolver = resolver(&ContainerConfig::default(), &gateway, "search lan\n");
-        assert_eq!(resolver, expected);
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod publish;
 mod record;
 mod recover;
 mod remove;
+mod resolver;
 mod restart;
 mod restarts;
 mod run;

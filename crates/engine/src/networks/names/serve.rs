@@ -19,7 +19,7 @@ use super::facts::Facts;
 use crate::{Error, Paths};
 
 /// Fds for questions that were handed on, and connections.
-const FDS: u64 = 1024;
+const FDS: u64 = 4096;
 
 /// Answers for the network with this id until nobody is left in it. `lock` says that this process
 /// is there.

@@ -9,6 +9,7 @@ mod crash;
 mod crowd;
 mod explain;
 mod firewall;
+mod forwarding;
 mod machine;
 mod names;
 mod ports;

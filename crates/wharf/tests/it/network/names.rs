@@ -6,7 +6,7 @@ use super::machine::{Machine, address, sleeper};
 use crate::harness::Wharf;
 
 /// What a container finds for a name; one of `ahostsv4`, `ahostsv6` and `hosts`.
-fn getent(wharf: &Wharf, from: &str, database: &str, key: &str) -> Vec<String> {
+pub(super) fn getent(wharf: &Wharf, from: &str, database: &str, key: &str) -> Vec<String> {
     let words = ["exec", from, "getent", database, key];
     let outcome = wharf.run(&words);
     let lines = outcome.stdout.lines().filter(|line| !line.is_empty());
@@ -35,7 +35,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// The processes that answer for names on a machine.
-fn servers(wharf: &Wharf) -> Vec<i32> {
+pub(super) fn servers(wharf: &Wharf) -> Vec<i32> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let run = wharf.path("run").display().to_string();
