@@ -60,7 +60,7 @@ fn as_docker(command: clap::Command) -> clap::Command {
             return arg;
         }
         match arg.get_action() {
-            ArgAction::SetTrue => arg
+            ArgAction::SetTrue if !arg.is_require_equals_set() => arg
                 .action(ArgAction::Set)
                 .num_args(0..=1)
                 .require_equals(true)

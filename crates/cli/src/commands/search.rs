@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 25, value_parser = number::within(1..=100))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 25, value_parser = number::within(1..=100_u32))]
     limit: u32,
     /// Cut nothing off
     #[arg(long)]

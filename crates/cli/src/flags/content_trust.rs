@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ContentTrust {
     /// For the sake of Docker's scripts: signatures are demanded by policy.json
-    #[arg(long = "disable-content-trust", value_name = "BOOL", default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = disabled)]
+    #[arg(long = "disable-content-trust", value_name = "BOOL", action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = disabled)]
     _disabled: bool,
 }
 
