@@ -44,18 +44,19 @@ fn format(text: &str) -> Result<Format, String> {
     }
 }
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "container",
     "event",
     "image",
     "label",
+    "network",
     "scope",
     "type",
     "volume",
 ];
 
 /// What things happen to.
-const TYPES: [&str; 3] = ["container", "image", "volume"];
+const TYPES: [&str; 4] = ["container", "image", "network", "volume"];
 
 /// What a template can ask for: Docker's names, and those of the JSON object.
 const FIELDS: [&str; 13] = [
@@ -108,10 +109,13 @@ fn is_wanted(filters: &Filters, event: &Event) -> bool {
         let mut own = own.into_iter().flatten();
         own.any(|own| own == value || own.split(':').next() == Some(value))
     };
+    let network =
+        |value: &str| is("network") && (id.starts_with(value) || attribute("name") == Some(value));
     filters.meets("type", |value| is(value))
         && filters.meets("event", action)
         && filters.meets("container", container)
         && filters.meets("image", image)
+        && filters.meets("network", network)
         && filters.meets("volume", |value| is("volume") && id == value)
         && filters.meets("scope", |value| event.scope == value)
         && filters.meets_labels(attributes)
@@ -157,7 +161,7 @@ fn words(event: &Event) -> String {
 fn value(event: &Event) -> Value {
     let mut value = json!(event);
     if let Value::Object(object) = &mut value
-        && event.kind != "volume"
+        && matches!(event.kind.as_str(), "container" | "image")
     {
         object.insert("status".to_owned(), json!(event.action));
         object.insert("id".to_owned(), json!(event.actor.id));

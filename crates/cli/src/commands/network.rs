@@ -8,16 +8,16 @@ use clap::CommandFactory;
 use engine::{Engine, IpNet, NetworkRecord, NetworkRequest, NetworkWish};
 use serde_json::json;
 
+use crate::commands::prune::Condition;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::dispatch::with;
 use crate::exit_code::Failure;
 use crate::filter::{Filters, name_matches};
-use crate::flags::moment::moment;
 use crate::flags::{docker, environment, network as flags};
 use crate::listing::{self, Column, Format, Row};
 use crate::several::each;
-use crate::{human, inspected, output};
+use crate::{inspected, output};
 
 /// Make, list, show and remove networks, and connect containers
 #[derive(Debug, clap::Parser)]
@@ -381,30 +381,14 @@ fn used(engine: &Engine) -> Result<Vec<String>, Failure> {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<i32, Failure> {
-    let keys = ["until", "label", "label!"];
-    let filters = Filters::parse(&args.filter, &keys).map_err(Failure::usage)?;
-    let until = filters.values("until").first().map(|text| moment(text));
-    let until = until.transpose().map_err(Failure::usage)?;
+    let condition = Condition::parse(&args.filter)?;
     let question = "This will remove all networks that no container uses.";
     if !args.force && !confirmed(question)? {
         return Ok(0);
     }
-    let engine = context.engine()?;
-    let used = used(&engine)?;
-    let is_meant = |network: &NetworkRecord| {
-        let is_old = |until| human::parse_rfc3339(&network.created).is_some_and(|at| at < until);
-        !network.is_predefined()
-            && !used.contains(&network.name)
-            && filters.meets_labels(&network.labels)
-            && until.is_none_or(is_old)
-    };
-    let mut removed = Vec::new();
-    for network in engine.networks()?.into_iter().filter(is_meant) {
-        // Somebody may just have begun to use it.
-        if engine.remove_network(&network.name).is_ok() {
-            removed.push(network.name);
-        }
-    }
+    let removed = context
+        .engine()?
+        .prune_networks(|network| condition.is_met_by_network(network))?;
     if !removed.is_empty() {
         output::print(&format!("Deleted Networks:\n{}\n", removed.join("\n")));
     }

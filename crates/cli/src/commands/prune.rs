@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use engine::Record;
+use engine::{NetworkRecord, Record};
 use image::Image;
 
 use crate::confirm::confirmed;
@@ -92,6 +92,11 @@ impl Condition {
     /// Whether an image is meant.
     pub(crate) fn is_met_by_image(&self, image: &Image) -> bool {
         self.meets_labels(&image.config.labels) && self.is_old(image.created.as_deref())
+    }
+
+    /// Whether a network is meant.
+    pub(super) fn is_met_by_network(&self, network: &NetworkRecord) -> bool {
+        self.meets_labels(&network.labels) && self.is_old(Some(&network.created))
     }
 
     /// Whether something that was made at this time is old enough.

@@ -12,6 +12,7 @@ use super::live::look;
 use super::networking::{Connection, NETWORKS, check_wish, connections, has_way_out};
 use super::record::Record;
 use super::resolver;
+use crate::events::{Event, note};
 use crate::networks;
 use crate::{Engine, Error};
 
@@ -60,6 +61,10 @@ impl Engine {
                 return Err(error);
             }
             warnings = self.serve_names(&all);
+            let event = all
+                .last()
+                .map(|new| Event::of_connection(&record, new, "connect"));
+            note(&self.paths, &event.into_iter().collect::<Vec<_>>());
             resolver::renew(&record, &before, &all)?;
         }
         self.change(&record, |record| {
@@ -101,6 +106,8 @@ impl Engine {
                 self.write_connections(&record, &all)?;
                 networks::free(&self.paths, &connection.endpoint, &record.id)
             })?;
+            let event = Event::of_connection(&record, &connection, "disconnect");
+            note(&self.paths, &[event]);
             resolver::renew(&record, &before, &all)?;
         }
         self.change(&record, |record| {

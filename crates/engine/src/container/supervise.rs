@@ -11,6 +11,7 @@ use super::charge::Charge;
 use super::find::{self, RECORD};
 use super::furnish::Furnisher;
 use super::launch::{self, MONITOR};
+use super::networking::connections;
 use super::recover;
 use super::restarts::{self, RestartPolicy, Restarts, stopped_mark};
 use crate::events::{Event, note};
@@ -120,11 +121,17 @@ fn witness(paths: &Paths, id: &str, notice: Notice<'_>) {
         let volumes = record.config.volumes.iter();
         volumes.filter_map(move |volume| Event::of_use(record, volume, action))
     };
+    let networks = |action| -> Vec<Event> {
+        let connections = connections(paths, id).unwrap_or_default().into_iter();
+        connections
+            .map(|connection| Event::of_connection(record, &connection, action))
+            .collect()
+    };
     match notice {
-        Notice::Started => note(
-            paths,
-            &uses("mount").chain([event("start")]).collect::<Vec<_>>(),
-        ),
+        Notice::Started => {
+            let begun = networks("connect").into_iter().chain(uses("mount"));
+            note(paths, &begun.chain([event("start")]).collect::<Vec<_>>());
+        }
         Notice::Detached => note(paths, &[event("detach")]),
         Notice::Resized { rows, cols } => {
             let event = event("resize").with("height", &rows.to_string());
@@ -135,12 +142,8 @@ fn witness(paths: &Paths, id: &str, notice: Notice<'_>) {
         Notice::Died { code, seconds } => {
             let event = event("die").with("exitCode", &code.to_string());
             let event = event.with("execDuration", &seconds.to_string());
-            note(
-                paths,
-                &std::iter::once(event)
-                    .chain(uses("unmount"))
-                    .collect::<Vec<_>>(),
-            );
+            let ended = std::iter::once(event).chain(networks("disconnect"));
+            note(paths, &ended.chain(uses("unmount")).collect::<Vec<_>>());
         }
     }
 }

@@ -5,13 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::Record;
+use crate::container::{Connection, Record};
 use crate::{Paths, Volume};
 
 /// Something that happened, in Docker's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `container`, `image` or `volume`.
+    /// `container`, `image`, `network` or `volume`.
     #[serde(rename = "Type")]
     pub kind: String,
     /// What happened, as `start` or `exec_create: ls -l`.
@@ -77,6 +77,20 @@ impl Event {
     /// An event of a volume.
     pub(crate) fn of_volume(name: &str, action: &str) -> Self {
         Self::new("volume", name, action).with("driver", "local")
+    }
+
+    /// An event of a network: its id, its name and its driver.
+    pub(crate) fn of_network(id: &str, name: &str, driver: &str, action: &str) -> Self {
+        let event = Self::new("network", id, action);
+        event.with("name", name).with("type", driver)
+    }
+
+    /// A container comes to a network, or leaves it.
+    pub(crate) fn of_connection(record: &Record, connection: &Connection, action: &str) -> Self {
+        let network = &connection.endpoint.network;
+        // Only bridges have connections.
+        Self::of_network(&network.id, &connection.name, "bridge", action)
+            .with("container", &record.id)
     }
 
     /// A container begins or ceases to use a volume.

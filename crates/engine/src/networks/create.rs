@@ -12,6 +12,7 @@ use store::{Durability, Id};
 
 use super::network::{self as record, DEFAULT, NETWORK_VERSION, NetworkRecord, made_networks};
 use crate::claim::lock;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// What is asked of a new network.
@@ -58,7 +59,10 @@ impl Engine {
             });
         }
         self.require_networks()?;
-        self.make_network_record(request)
+        let network = self.make_network_record(request)?;
+        let event = Event::of_network(network.id(), &network.name, &network.driver, "create");
+        note(&self.paths, &[event]);
+        Ok(network)
     }
 
     /// The default network, made when it is first looked at.

@@ -1,5 +1,6 @@
 //! Removing networks that nobody is connected to.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use network::{holders, remove_bridge};
 
 use super::network::{self as record, NetworkRecord};
 use crate::claim::lock;
+use crate::events::{Event, note};
 use crate::{Engine, Error};
 
 /// How often, and how long each time: 2 seconds.
@@ -37,7 +39,35 @@ impl Engine {
             self.forget_network(&network)?;
         }
         store::remove_tree(&leases)?;
+        let event = Event::of_network(network.id(), &network.name, &network.driver, "destroy");
+        note(&self.paths, &[event]);
         Ok(network)
+    }
+
+    /// Removes the networks that no container names, whether it runs or not, and that are meant;
+    /// gives back their names.
+    ///
+    /// # Errors
+    /// When containers or networks cannot be listed.
+    pub fn prune_networks(
+        &self,
+        is_meant: impl Fn(&NetworkRecord) -> bool,
+    ) -> Result<Vec<String>, Error> {
+        let containers = self.list(true)?;
+        let used: BTreeSet<String> = containers
+            .iter()
+            .flat_map(|(record, _)| record.network_names())
+            .collect();
+        let mut removed = Vec::new();
+        for network in self.networks()? {
+            let is_free = !network.is_predefined() && !used.contains(&network.name);
+            // Somebody may just have begun to use it.
+            if is_free && is_meant(&network) && self.remove_network(&network.name).is_ok() {
+                removed.push(network.name);
+            }
+        }
+        note(&self.paths, &[Event::of_prune("network", 0)]);
+        Ok(removed)
     }
 
     /// Whoever is just coming or going is waited for a while.

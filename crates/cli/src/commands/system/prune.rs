@@ -41,6 +41,8 @@ pub(crate) fn prune(args: &Args, context: &Context) -> Result<i32, Failure> {
     let engine = context.engine()?;
     let (containers, mut freed) = engine.prune_containers(|record| condition.is_met(record))?;
     output::print(&deleted("Containers", &containers));
+    let networks = engine.prune_networks(|network| condition.is_met_by_network(network))?;
+    output::print(&deleted("Networks", &networks));
     if args.volumes {
         let (volumes, bytes) = engine
             .prune_volumes(|volume| volume.anonymous && condition.meets_labels(&volume.labels))?;
@@ -58,7 +60,9 @@ pub(crate) fn prune(args: &Args, context: &Context) -> Result<i32, Failure> {
 
 /// Docker's warning, of what wharf has.
 fn warning(args: &Args) -> String {
-    let mut text = "This will remove:\n  - all stopped containers\n".to_owned();
+    let mut text = "This will remove:\n  - all stopped containers\n  \
+                    - all networks not used by at least one container\n"
+        .to_owned();
     if args.volumes {
         text.push_str("  - all anonymous volumes not used by at least one container\n");
     }

@@ -1,6 +1,7 @@
 //! Several networks of one container, and changing them while it runs.
 
 use super::machine::{Machine, address, reaches, sleeper};
+use crate::harness::Wharf;
 
 #[test]
 fn a_container_can_be_in_several_networks_and_come_and_go() {
@@ -101,4 +102,68 @@ fn the_host_has_the_name_that_was_asked_for() {
             "{refused:?}"
         );
     }
+}
+
+/// The actions of networks that have happened, each with the names that go with it.
+fn events(wharf: &Wharf) -> Vec<String> {
+    let format = "{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}} \
+                  {{.Actor.Attributes.container}}";
+    let words = [
+        "events", "--since", "1h", "--until", "0s", "--format", format,
+    ];
+    let text = wharf.ok(&[&words[..], &["--filter", "type=network"]].concat());
+    text.lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_happens_to_networks_is_told() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let wharf = machine.wharf();
+    for name in ["web", "back"] {
+        wharf.ok(&["network", "create", name]);
+    }
+    sleeper(&wharf, "box", &["--network", "web"]);
+    let id = wharf.inspect("box", "/Id").as_str().unwrap().to_owned();
+    wharf.ok(&["network", "connect", "back", "box"]);
+    wharf.ok(&["network", "disconnect", "web", "box"]);
+    wharf.ok(&["rm", "-f", "box"]);
+    let pruned = wharf.ok(&["system", "prune", "-f"]);
+    assert!(
+        pruned.contains("Deleted Networks:\nback\nweb\n"),
+        "{pruned}"
+    );
+    let events = events(&wharf);
+    let of_box = |action: &str, network: &str| format!("{action} {network} bridge {id}");
+    assert_eq!(
+        events[..6],
+        [
+            "create web bridge <no value>".to_owned(),
+            "create back bridge <no value>".to_owned(),
+            of_box("connect", "web"),
+            of_box("connect", "back"),
+            of_box("disconnect", "web"),
+            of_box("disconnect", "back"),
+        ]
+    );
+    assert_eq!(
+        events[6..8],
+        [
+            "destroy back bridge <no value>",
+            "destroy web bridge <no value>"
+        ]
+    );
+    let only = [
+        "events",
+        "--since",
+        "1h",
+        "--until",
+        "0s",
+        "--filter",
+        "network=back",
+    ];
+    assert_eq!(wharf.ok(&only).lines().count(), 4);
 }
