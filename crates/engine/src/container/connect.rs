@@ -39,7 +39,7 @@ impl Engine {
                 name: network.name,
             });
         }
-        let mut warnings = Vec::new();
+        let (mut warnings, mut changed) = (Vec::new(), None);
         if let Some(namespace) = self.network_namespace(&record)? {
             let mut all = connections(&self.paths, &record.id)?;
             let before = all.clone();
@@ -65,12 +65,15 @@ impl Engine {
                 .last()
                 .map(|new| Event::of_connection(&record, new, "connect"));
             note(&self.paths, &event.into_iter().collect::<Vec<_>>());
-            resolver::renew(&record, &before, &all)?;
+            changed = Some((before, all));
         }
         self.change(&record, |record| {
             record.config.networks.push(wish);
             Ok(())
         })?;
+        if let Some((before, all)) = changed {
+            resolver::renew(&record, &before, &all)?;
+        }
         Ok(warnings)
     }
 
@@ -97,6 +100,7 @@ impl Engine {
                 name: network.name,
             });
         }
+        let mut changed = None;
         if let Some(at) = at {
             let before = all.clone();
             let connection = all.remove(at);
@@ -108,7 +112,7 @@ impl Engine {
             })?;
             let event = Event::of_connection(&record, &connection, "disconnect");
             note(&self.paths, &[event]);
-            resolver::renew(&record, &before, &all)?;
+            changed = Some(before);
         }
         self.change(&record, |record| {
             record
@@ -120,8 +124,8 @@ impl Engine {
                 record.config.namespaces.network = Sharing::Private;
             }
             Ok(())
-        })
-        .map(drop)
+        })?;
+        changed.map_or(Ok(()), |before| resolver::renew(&record, &before, &all))
     }
 
     /// Has the connections of a container that runs keep to other rates.

@@ -91,12 +91,15 @@ pub(super) fn renew(
     let upper = root.writable.join("upper");
     let [before, now] = [before, now].map(|all| of(&record.config, all));
     let renewed = open_in_etc(&upper).and_then(|mut file| {
-        let mut found = String::new();
-        // The container may have made it as large as it likes.
-        (&mut file).take(SIZE_MAX).read_to_string(&mut found)?;
+        let mut found = Vec::new();
+        // The container may have made it as large as it likes, and of whatever.
+        (&mut file).take(SIZE_MAX).read_to_end(&mut found)?;
+        let Ok(found) = String::from_utf8(found) else {
+            return Ok(());
+        };
         if servers(&found).eq(servers(&before)) && found != now {
-            file.set_len(0)?;
             file.write_all_at(now.as_bytes(), 0)?;
+            file.set_len(now.len() as u64)?;
         }
         Ok(())
     });

@@ -205,4 +205,13 @@ fn a_container_that_runs_asks_on_the_networks_it_has_now() {
     wharf.ok(&["exec", "web", "sh", "-c", write]);
     wharf.ok(&["network", "connect", "front", "web"]);
     assert_eq!(config(), "nameserver 192.0.2.1");
+    // Nor does it hold up anybody who makes it of what is no text.
+    let write = r"printf '\377' > /etc/resolv.conf";
+    wharf.ok(&["exec", "web", "sh", "-c", write]);
+    wharf.ok(&["network", "disconnect", "front", "web"]);
+    wharf.ok(&["network", "connect", "front", "web"]);
+    assert_eq!(
+        getent(&wharf, "web", "ahostsv4", "db"),
+        Vec::<String>::new()
+    );
 }
