@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The slowest rate, bits in a second: below it a packet takes more than a second.
+/// The slowest rate, bits in a second: at it a full packet of Ethernet takes a second and a half.
 const SLOWEST: u64 = 8_000;
 /// The fastest one, bits in a second.
 const FASTEST: u64 = 1_000_000_000_000;
